@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame_times import FrameTimes, read_frame_times
+from .frame_times import PACKETS, FrameTimes, opened_capture, read_frame_times
 from .reading import VideoSource, files_of_source
 
 # how a packet begins, by OpenCV's four letters of the codec: JPEG's start of image, MPEG's start code. FFmpeg itself
@@ -57,8 +57,7 @@ def _until_the_next_key(is_damaged: NDArray[np.bool_], timing: FrameTimes) -> ND
 def _damaged(path: Path, timing: FrameTimes) -> NDArray[np.bool_]:
     """(n_frames,) whether a frame's packet is absent from a file that counts them, or does not begin as it must."""
     is_damaged = ~timing.is_stored & timing.is_counted
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
-    try:
+    with opened_capture(path, *PACKETS) as capture:
         codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
         beginning = _BEGINNINGS.get(codec)
         if beginning is None:
@@ -68,8 +67,6 @@ def _damaged(path: Path, timing: FrameTimes) -> NDArray[np.bool_]:
             seconds.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
             packet = capture.retrieve()[1]
             is_whole.append(packet is not None and packet.ravel()[: len(beginning)].tobytes() == beginning)
-    finally:
-        capture.release()
     for time in np.array(seconds)[~np.array(is_whole, bool)] - min(seconds, default=0.0):
         is_damaged[timing.number_at(time)] = True
     return is_damaged

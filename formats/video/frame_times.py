@@ -9,10 +9,12 @@ counts its packets, so that damage is reported there.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 from .video_errors import VideoError
 
+PACKETS = (cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])  # has OpenCV give packets as they are stored, not pictures
 MAX_FAILURES = 10_000  # packets in a row that cannot be read: the rest of such a file is lost
 _COUNTED = (".mp4", ".m4v", ".mov", ".avi")  # containers whose header counts the frames; others state a duration
 STREAM_SUFFIXES = (".ts", ".mts", ".m2ts")  # MPEG transport streams, in packets of 188 bytes or, with a time, 192
@@ -135,7 +138,7 @@ def _read(path: str, size: int, changed: int) -> FrameTimes | None:
     if (np.diff(times) <= 0).any():
         _refuse_lost_frames(path, times)
         return None
-    n_promised = _promised(path) if path.lower().endswith(_COUNTED) else None
+    n_promised = int(_stated(path, cv2.CAP_PROP_FRAME_COUNT)) if path.lower().endswith(_COUNTED) else None
     if n_promised is not None and n_promised > len(times) and not n_failed and _ends_with_an_index(path):
         raise VideoError(
             f"{path} is damaged: {n_promised - len(times)} of its {n_promised} frames are lost, and an AVI file does"
@@ -151,11 +154,7 @@ def _read(path: str, size: int, changed: int) -> FrameTimes | None:
 
 def _refuse_lost_frames(path: str, times: Array) -> None:
     """An MPEG program stream states the times of some frames: if they reach further than its frames, some are lost."""
-    capture = cv2.VideoCapture(path)
-    try:
-        n_spanned = round(float(times[-1]) * capture.get(cv2.CAP_PROP_FPS)) + 1
-    finally:
-        capture.release()
+    n_spanned = round(float(times[-1]) * _stated(path, cv2.CAP_PROP_FPS)) + 1
     if n_spanned > len(times):
         raise VideoError(
             f"{path} is damaged: {n_spanned - len(times)} of its {n_spanned} frames are lost, and an MPEG program"
@@ -193,9 +192,8 @@ def _lost_packets(path: str) -> bool:
 
 def _packets(path: str) -> tuple[Array, NDArray[np.bool_], int]:
     """(n_packets,) seconds and key flags of the packets in the order of the file, and how many could not be read."""
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG, [cv2.CAP_PROP_FORMAT, -1])
     times, keys, n_failed, in_a_row = [], [], 0, 0
-    try:
+    with opened_capture(path, *PACKETS) as capture:
         if not capture.isOpened():
             check_opens(path)
         while capture.isOpened() and in_a_row < MAX_FAILURES:
@@ -205,8 +203,6 @@ def _packets(path: str) -> tuple[Array, NDArray[np.bool_], int]:
                 n_failed, in_a_row = n_failed + in_a_row, 0
             else:
                 in_a_row += 1
-    finally:
-        capture.release()
     return np.array(times), np.array(keys, bool), n_failed
 
 
@@ -216,12 +212,20 @@ def check_opens(path: str | os.PathLike) -> None:
         pass
 
 
-def _promised(path: str) -> int:
-    capture = cv2.VideoCapture(path)
+@contextmanager
+def opened_capture(path: str | os.PathLike, *settings: Any) -> Iterator[cv2.VideoCapture]:
+    """OpenCV's reader of a video, released at the end."""
+    capture = cv2.VideoCapture(str(path), *settings)
     try:
-        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        yield capture
     finally:
         capture.release()
+
+
+def _stated(path: str, what: int) -> float:
+    """A property that the header of a video states."""
+    with opened_capture(path) as capture:
+        return capture.get(what)
 
 
 def _ends_with_an_index(path: str) -> bool:

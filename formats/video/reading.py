@@ -19,7 +19,7 @@ import numpy as np
 
 from ...datasets.size_limit import oversize
 from .frame_numbers import FrameNumbers
-from .frame_times import FrameTimes, check_opens, read_frame_times
+from .frame_times import FrameTimes, check_opens, opened_capture, read_frame_times
 from .picture_headers import check_picture
 from .video_errors import VideoError
 
@@ -121,8 +121,7 @@ def _probe(path: Path, rate_needed: bool) -> VideoInfo:
         raise VideoError(f"the video {path} is empty (0 bytes); copy or record it again")
     if not os.access(path, os.R_OK):
         raise VideoError(f"{path} may not be read; change its permissions")
-    capture = cv2.VideoCapture(str(path))
-    try:
+    with opened_capture(path) as capture:
         width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
         fps, n_frames = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         if not capture.isOpened() or width <= 0 or height <= 0:
@@ -135,8 +134,6 @@ def _probe(path: Path, rate_needed: bool) -> VideoInfo:
             raise VideoError(f"{path}: frames of {width} x {height} pixels: {reason}")
         if not capture.grab():
             raise VideoError(f"{path} holds no frame that can be decoded; copy or export the video again")
-    finally:
-        capture.release()
     has_rate = bool(np.isfinite(fps) and fps > 0)
     if rate_needed and not has_rate:
         raise VideoError(f"the header of {path} gives no frame rate ({fps}); write the video again with one")
@@ -219,9 +216,8 @@ def _numbered(
     path: Path, info: VideoInfo, numbers: FrameNumbers, is_wanted: Callable[[int], bool], first: int, stop: int | None
 ) -> Generator[tuple[int, Image | None]]:
     """The wanted frames of one file, held back until no damage behind them can have reached them."""
-    capture, held = cv2.VideoCapture(str(path)), deque[tuple[int, Image | None]]()
-    stop = 1 << 62 if stop is None else stop
-    try:
+    held, stop = deque[tuple[int, Image | None]](), 1 << 62 if stop is None else stop
+    with opened_capture(path) as capture:
         if not capture.isOpened():
             check_opens(path)
         while numbers.next < stop + numbers.reach:
@@ -240,8 +236,6 @@ def _numbered(
                 yield held.popleft()
         yield from held
         yield from ((n, None) for n in range(numbers.next, min(numbers.n_frames, stop)) if is_wanted(n))
-    finally:
-        capture.release()
 
 
 def _retrieve(capture: cv2.VideoCapture, info: VideoInfo, index: int) -> Image | None:

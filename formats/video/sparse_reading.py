@@ -8,7 +8,7 @@ from contextlib import closing
 import cv2
 import numpy as np
 
-from .frame_times import STREAM_SUFFIXES, FrameTimes, read_frame_times
+from .frame_times import STREAM_SUFFIXES, FrameTimes, opened_capture, read_frame_times
 from .reading import Image, VideoSource, as_rgb, files_of_source, read_frames_at
 
 _BACK = (0, 16, 300)  # frames before the wanted one to seek to, in turn, where the decoder lands behind it
@@ -31,8 +31,8 @@ def read_sparse_frames(source: VideoSource, frames: Iterable[int]) -> Generator[
     if timing is None:
         yield from read_frames_at(source, wanted)
         return
-    capture, reached = cv2.VideoCapture(str(files_of_source(source)[0])), -1
-    try:
+    reached = -1
+    with opened_capture(files_of_source(source)[0]) as capture:
         for number in (number for number in wanted if 0 <= number < len(timing.times)):
             reached = _advance(capture, timing, number, reached)
             good, image = capture.retrieve() if reached == number else (False, None)
@@ -42,8 +42,6 @@ def read_sparse_frames(source: VideoSource, frames: Iterable[int]) -> Generator[
                 reached = _LOST
                 with closing(read_frames_at(source, [number])) as alone:
                     yield from alone
-    finally:
-        capture.release()
 
 
 def key_frames_near(source: VideoSource, frames: Iterable[int]) -> list[int]:
