@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 from ..boards.recordings import write_shifted
 from ..solver.arrow_equations import residuals_of
-from ..solver.bundle_unknowns import Loss
 from ..solver.covariance import focal_deviation
 from ..solver.initial_lenses import initial_lens
 from ..solver.initial_poses import board_outline, chain, chain_links, pair_fits, poses_of
-from ..solver.robust_solution import LOSS_SCALE, Solution, solve, start_frames
+from ..solver.robust_solution import Solution, solve, start_frames
 from ..solver.single_camera import camera_poses
 from .exposure_times import heldout_median, solve_with_times
 from .frame_offsets import offsets_of_poses
@@ -174,7 +173,7 @@ def exposure_steps(solution: Solution, deviations: Array, spread: float) -> tupl
     views, residuals = solution.views, solution.fit.residuals
     later = residuals_of(solution.state, solution.spec, replace(views, delay=views.delay + _STEP))
     slope = np.nan_to_num((residuals - later) / _STEP)
-    weights = Loss(LOSS_SCALE * solution.sigma, solution.keep).weights(residuals)
+    weights = solution.loss.weights(residuals)
     by_view = [
         np.bincount(views.view_of, weights * (slope * other).sum(axis=1), len(views.camera))
         for other in (slope, np.nan_to_num(residuals))

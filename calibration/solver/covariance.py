@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ...cameras.rotations import hat, motion_matrix
 from ...numerics.arrays import Array
 from .arrow_equations import Arrow, eliminate, normal_equations, solvable
-from .bundle_unknowns import N_LENS, Loss
+from .bundle_unknowns import N_LENS
 from .initial_lenses import free_lens
-from .robust_solution import LOSS_SCALE, Solution, part_of_frames
+from .robust_solution import Solution, part_of_frames
 
 LENS_NAMES = (
     *("fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"),
@@ -46,14 +46,13 @@ def _equations_and_covariance(solution: Solution) -> tuple[Arrow, Array]:
 
     Errors that frames have in common (`_with_common_errors`) are not in it.
     """
-    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
     residuals = solution.fit.residuals
     spec, spread = solution.spec, solution.problem.exposure_spread
     spec = replace(spec, exposure=(solution.sigma / spread) ** 2 if spread else None)
-    arrow = normal_equations(solution.state, spec, solution.views, loss.weights(residuals), residuals)
+    arrow = normal_equations(solution.state, spec, solution.views, solution.loss.weights(residuals), residuals)
     scale = 1 / np.sqrt(np.maximum(np.diag(arrow.U), 1e-300))
     inverse = np.linalg.pinv(eliminate(arrow)[0] * scale[:, None] * scale, rcond=1e-14, hermitian=True)
-    return arrow, inverse * scale[:, None] * scale * noise_variance(solution, loss)
+    return arrow, inverse * scale[:, None] * scale * noise_variance(solution)
 
 
 def _with_common_errors(solution: Solution, covariance: Array, runs: list[Run], dispersion: float) -> Array:
@@ -68,10 +67,9 @@ def _with_common_errors(solution: Solution, covariance: Array, runs: list[Run], 
     covariance : (G, G) of `_equations_and_covariance`
     runs : those of `_runs`
     """
-    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
-    weight, slope, _ = _loss_means(solution, loss)
-    inverse = covariance / noise_variance(solution, loss)
-    weights, residuals = loss.weights(solution.fit.residuals), solution.fit.residuals
+    weight, slope, _ = _loss_means(solution)
+    inverse = covariance / noise_variance(solution)
+    weights, residuals = solution.loss.weights(solution.fit.residuals), solution.fit.residuals
     arrow = normal_equations(solution.state, solution.spec, solution.views, weights, residuals)
     least = inverse @ eliminate(arrow)[1]  # the minimum, where unknowns were added that the solution has at 0
     moved = []
@@ -96,8 +94,7 @@ def _dispersion(solution: Solution, covariance: Array, runs: list[Run]) -> float
     n = solution.spec.n_lens_free or solution.spec.delay_start
     if not n:
         return 1.0
-    loss = Loss(LOSS_SCALE * solution.sigma, solution.keep)
-    inverse, (weight, _, power) = covariance / noise_variance(solution, loss), _loss_means(solution, loss)
+    inverse, (weight, _, power) = covariance / noise_variance(solution), _loss_means(solution)
     found, expected = np.zeros(n), np.zeros(n)
     for own, score, normal in runs:
         carried = normal @ inverse[own, :n]
@@ -121,9 +118,8 @@ def _runs_of_a_camera(solution: Solution) -> int:
 
 def _runs(solution: Solution) -> list[Run]:
     """Of each run of frames the unknowns that it tells of, and their score and normal matrix, without any prior."""
-    spec, loss = solution.spec, Loss(LOSS_SCALE * solution.sigma, solution.keep)
-    weights, spread = loss.weights(solution.fit.residuals), solution.problem.exposure_spread
-    alone = replace(spec, prior=None, shape_sigma=_NO_PRIOR if spec.shape_sigma else None)
+    weights, spread = solution.loss.weights(solution.fit.residuals), solution.problem.exposure_spread
+    alone = replace(solution.spec, prior=None, shape_sigma=_NO_PRIOR if solution.spec.shape_sigma else None)
     timed = replace(alone, exposure=(solution.sigma / spread) ** 2 if spread else None)
     runs, run, n_frames = [], _run_length(solution), len(solution.frames)
     for first in range(0, n_frames, run):
@@ -146,17 +142,17 @@ def _runs_without(runs: list[Run], known: NDArray[np.bool_]) -> list[Run]:
     return fewer
 
 
-def noise_variance(solution: Solution, loss: Loss) -> float:
+def noise_variance(solution: Solution) -> float:
     """E[psi^2] / E[psi'] per coordinate, in pixels squared, with the degrees of freedom taken off."""
-    weight, slope, power = _loss_means(solution, loss)
+    weight, slope, power = _loss_means(solution)
     return power * weight / slope**2
 
 
-def _loss_means(solution: Solution, loss: Loss) -> tuple[float, float, float]:
+def _loss_means(solution: Solution) -> tuple[float, float, float]:
     """E[psi / r], E[psi'] and E[psi^2] of a coordinate's residual r, the last with the degrees of freedom taken off."""
     residuals = solution.fit.residuals[solution.keep]
-    weights = loss.weights(solution.fit.residuals)[solution.keep]
-    square = (residuals**2).sum(axis=1) / loss.scale**2
+    weights = solution.loss.weights(solution.fit.residuals)[solution.keep]
+    square = (residuals**2).sum(axis=1) / solution.loss.scale**2
     # psi = r w(|r|) in two dimensions; the mean of its divergence over the two coordinates
     slope = float(np.mean(weights - square * weights**2))
     power = float(np.mean(weights**2 * (residuals**2).sum(axis=1))) / 2

@@ -74,7 +74,7 @@ def focal_from_homographies(corners: Array, points: Array, size: tuple[int, int]
 def fit_lens(
     corners: Array, points: Array, size: tuple[int, int], kind: LensKind, *, lens: Array, free: NDArray[np.bool_]
 ) -> BundleFit | None:
-    """One camera alone: lens and board poses from (n_frames, n_corners, 2); None where no pose can be found."""
+    """One camera alone: lens and board poses from (n_frames, n_corners, 2); None where none can be found."""
     try:
         camera = lens_camera(lens, size, kind)
     except ValueError:
@@ -92,7 +92,8 @@ def fit_lens(
     prior = make_lens_prior([size], [kind], lens[None, 0])
     state = replace(state, lens=unfolded(state.lens, fisheye, free[None], prior.border))
     spec = BundleSpec(np.zeros(1, int), fisheye, free[None], still, still, prior=prior, variance=(loss.scale / 3) ** 2)
-    return minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
+    fit = minimise(state, spec, views, loss, max_iterations=30, tolerance=1e-5)
+    return fit if np.isfinite(fit.state.lens).all() and (fit.state.lens[0, :2] > 0).all() else None
 
 
 def initial_lens(corners: Array, points: Array, size: tuple[int, int], kind: LensKind) -> tuple[Array, float]:
@@ -111,7 +112,7 @@ def initial_lens(corners: Array, points: Array, size: tuple[int, int], kind: Len
         lens = lens_row(np.diag([focal, focal, 1.0]), np.zeros(0))
         lens[2:4] = 0.5 * (np.array(size) - 1)
         fit = fit_lens(chosen, points, size, kind, lens=lens, free=free)
-        if fit is None or not np.isfinite(fit.state.lens).all() or (fit.state.lens[0, :2] <= 0).any():
+        if fit is None:
             continue
         cost = fit.cost / max(len(fit.residuals), 1)
         if cost < 0.98 * best_cost:
@@ -149,7 +150,7 @@ def off_centre(
     free[[*_SIMPLE, 2, 3]] = True
     chosen = corners[spread_frames(corners, _MAX_LENS_VIEWS)]
     fit = fit_lens(chosen, points, size, kind, lens=lens, free=free)
-    if fit is None or not np.isfinite(fit.state.lens).all() or (fit.state.lens[0, :2] <= 0).any():
+    if fit is None:
         return lens, np.inf
     return fit.state.lens[0], float(np.nanpercentile(np.sqrt(squares(fit.residuals)), 75))
 

@@ -110,6 +110,11 @@ class Solution:
         return self.fit.state
 
     @property
+    def loss(self) -> Loss:
+        """The loss at the scale of the noise."""
+        return Loss(LOSS_SCALE * self.sigma, self.keep)
+
+    @property
     def shown(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n,) frames with a board pose, also those that repeat another one's view, and the poses' places."""
         stands_for = self.problem.stands_for
