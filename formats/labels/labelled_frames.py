@@ -14,16 +14,11 @@ from numpy.typing import NDArray
 from ...datasets.names import repeated_names
 from ...datasets.sides import symmetric_pairs
 from ...datasets.skeleton import mirror_partners
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, freeze
 from ..video.reading import Image, VideoError, read_frames_at, read_picture
 
-_PER_PICTURE = (
-    "pictures",
-    "cameras",
-    "groups",
-    "instants",
-    "individuals",
-)  # fields of `Labels` with one entry per picture
+# fields of `Labels` with one entry per picture
+_PER_PICTURE = ("pictures", "cameras", "groups", "instants", "individuals")
 
 
 class LabelError(ValueError):
@@ -134,8 +129,7 @@ class Labels:
         points[~labelled] = np.nan
         hidden[labelled] = np.nan
         for name, places in (("points_2d", points), ("hidden_2d", hidden)):
-            places.flags.writeable = False
-            object.__setattr__(self, name, places)
+            freeze(self, name, places)
         if self.symmetries is None:
             object.__setattr__(self, "symmetries", symmetric_pairs(self.keypoints))
         unknown = sorted({side for pair in self.symmetries or () for side in pair} - set(self.keypoints))
