@@ -183,7 +183,6 @@ def whole_page(
     kind : what the page is, above its title; scripts : the assets that run after those of every page; foot : the asset
     below the sections; data : more for the scripts to read
     """
-
     contents = "".join(element("a", part.title, href=f"#{part.anchor}") for part in parts)
     return Template(read_asset("page.html")).substitute(
         title=escape(title),

@@ -82,7 +82,6 @@ def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
 
 
 def _write(row: Format, dataset: xr.Dataset, path: Path, rig) -> Path:
-
     if row.kind == "kinematics":
         return write_kinematics(dataset, path, format=row.name)
     return write_pose(dataset, path, format=row.name, rig=rig)

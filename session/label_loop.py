@@ -80,7 +80,6 @@ def proposed_views(session: Session) -> xr.Dataset:
 
 def _views_and_proposals(session: Session) -> tuple[xr.Dataset, np.ndarray, xr.Dataset]:
     """The views that the pose was made of, at its keypoints; the 3D points as `_projected`; and `proposed_views`."""
-
     pose = check_pose(made_dataset(session, "pose.nc"))
     views = check_views(used_views(session, pose)).sel(keypoint=pose["keypoint"].values)
     seen = _projected(session, views, pose)
@@ -144,7 +143,6 @@ def _detector(session: Session) -> Detector:
 
 def made_dataset(session: Session, name: str) -> xr.Dataset:
     """What a step has written. Raises SessionError where it has not run."""
-
     path = session.output / name
     if not path.is_file():
         raise SessionError(f"there is no {path}; {remedy_for(session, path)}")

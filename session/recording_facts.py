@@ -124,7 +124,6 @@ def camera_timestamps(session: Session, kind: str = "timestamps") -> dict[str, A
 
 def describe(session: Session) -> tuple[pd.DataFrame, list[str]]:
     """One row per camera (frames, fps, size, seconds, board, points), and a sentence per video that cannot be used."""
-
     rows, problems = {}, []
     for name, camera in session.cameras.items():
         row: dict = {"frames": None, "fps": None, "size": None, "seconds": None}

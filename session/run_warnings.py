@@ -88,7 +88,6 @@ def verdict(session: Session) -> str:
 
 def made_by_run(session: Session, name: str) -> xr.Dataset:
     """What a step has made, without what no warning needs; of a long recording the instants of its page."""
-
     with opened_dataset(session.output / name) as opened:
         return thinned(opened.drop_vars(UNUSED_VARIABLES, errors="ignore"), MOST_INSTANTS)
 

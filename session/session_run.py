@@ -72,7 +72,6 @@ def run_session(
     >>> run_session(read_session("session.toml"), ("calibrate",))
     {}
     """
-
     say = say or (lambda line: None)
     ledger, seconds = ledger_of(session), {}
     tasks = None if executor is None else WindowTasks(executor, n_windows)

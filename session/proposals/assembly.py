@@ -110,7 +110,6 @@ def _only_boards(boards: list[Source]) -> dict[str, Source]:
 
 def _board_sources(paths: list[Path]) -> list[Source]:
     """Board recordings: folders of pictures, or the pictures of a folder that share the beginning of their names."""
-
     pictures = [path for path in paths if path.suffix.lower() not in VIDEO_SUFFIXES]
     found: list[Source] = []
     for folder in sorted({path.parent for path in pictures}, key=natural_key):

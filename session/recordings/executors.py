@@ -28,7 +28,6 @@ class Executor(AbstractContextManager, Protocol):
     """Places, which may come and go, and runs begun there. A run is a future: of a lost place it need not end."""
 
     def places(self) -> dict[str, Place]: ...
-
     def begin(self, place: str, session: Path, force: bool) -> Any: ...
 
 

@@ -99,7 +99,6 @@ def _accepted(
 
     like : frames of the whole recording, by which the predictions of several detectors are combined
     """
-
     n_points: Any = 0
     for piece in pieces:
         views = combine_ensemble(piece, like=like)
@@ -190,7 +189,6 @@ def _refuse_few(session: Session, n_points: xr.DataArray, n_frames: int) -> None
 
 def _notes(session: Session) -> list[str]:
     """What the views note: gaps with camera and frames, a rate that varies or was overruled."""
-
     return str(read_attributes(session.output / "views.nc").get("notes", "")).splitlines()
 
 

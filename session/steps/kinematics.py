@@ -22,7 +22,6 @@ _BESIDE = 1_000  # frames on either side of a stretch that its velocities are sm
 
 
 def _kinematics(session: Session, progress: bool) -> None:
-
     destination = session.output / "kinematics.nc"
     with opened_dataset(session.output / "pose.nc") as opened:
         pose = singular_dims(opened, "pose")
@@ -166,7 +165,6 @@ def _strides_path(session: Session) -> Path:
 
 def read_strides(session: Session) -> pd.DataFrame | None:
     """The table of strides that this step wrote, None where the session has no gait."""
-
     return pd.read_csv(_strides_path(session)) if session.limbs and _strides_path(session).is_file() else None
 
 

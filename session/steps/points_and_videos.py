@@ -63,14 +63,12 @@ def times_of_points(session: Session, instants: Instants | None) -> dict[str, An
 
 def _hold_times(session: Session) -> bool:
     """Whether the 2D files are of a kind that can state times."""
-
     netcdf = any(path.suffix.lower() in NETCDF_SUFFIXES for path in files_of(session.sources("points")))
     return netcdf or _hold_instants(session)
 
 
 def _hold_instants(session: Session) -> bool:
     """Whether the rows of the 2D files are instants of all cameras with their times, as caliscope's table has them."""
-
     files = [path for path in files_of(session.sources("points")) if path.exists()]
     return bool(files) and all(recognised("views", path).instants for path in files)
 

@@ -222,7 +222,6 @@ def _rig_problems(session: Session) -> list[str]:
 
 def _notes(session: Session) -> list[str]:
     """What was changed in the views or cameras before the reconstruction."""
-
     return str(read_attributes(session.output / "pose.nc").get("notes", "")).splitlines()
 
 

@@ -76,7 +76,6 @@ def used_rig_path(session: Session) -> Path:
 
 def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> dict[str, str]:
     """Keep the views that were reconstructed, where they were corrected; attributes that say so in the pose."""
-
     if used is given:
         return {}
     write_dataset(used, session.output / CORRECTED)
@@ -85,7 +84,6 @@ def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> d
 
 def used_views(session: Session, pose: xr.Dataset) -> xr.Dataset:
     """The views that a pose was made of, at all keypoints that they have."""
-
     return read_dataset(used_views_path(session, pose))
 
 
@@ -115,7 +113,6 @@ def is_long(session: Session) -> bool:
 
 def check_memory(session: Session) -> None:
     """Refuse views that this step holds whole where the memory does not; before they are read."""
-
     if (n_bytes := declared_bytes(session.output / "views.nc")) <= LONG:
         return
     if problem := beyond_memory(_PROGRAM + _HELD * n_bytes, "views of several detectors are"):

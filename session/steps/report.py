@@ -75,7 +75,6 @@ def made_by_steps(session: Session) -> SessionResults:
 
 def _views(session: Session, pose: xr.Dataset) -> xr.Dataset:
     """The views that the pose was made of; where some instants are left out, with the frame numbers of the others."""
-
     views = read_thinned(used_views_path(session, pose), MOST_INSTANTS, ("covariance",))
     every = views.attrs.get("every", 1)
     if every == 1 or "frame" in views:
@@ -92,7 +91,6 @@ def shown_skeleton(session: Session, pose: xr.Dataset) -> Skeleton | None:
 
 
 def _summary(session: Session, pose: xr.Dataset) -> dict[str, str]:
-
     every = int(pose.attrs.get("every", 1))
     n_frames, fps = int(pose.attrs.get("n_frames", pose.sizes["time"])), every * fps_of(pose)
     given = read_attributes(session.output / "views.nc")

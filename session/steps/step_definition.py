@@ -141,7 +141,6 @@ class Step:
 
     def write(self, session: Session, dataset: xr.Dataset, path: Path) -> None:
         """Write a dataset that carries the hashes of the step's inputs."""
-
         write_dataset(dataset.assign_attrs(self.input_attribute(session, dataset.attrs)), path)
 
     def input_attribute(self, session: Session, attrs: Mapping[Any, Any]) -> dict[str, str]:

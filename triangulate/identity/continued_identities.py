@@ -82,7 +82,6 @@ def continued_rows(before: Array, now: Array, n_individuals: int | None) -> NDAr
 
     before, now : (n_individuals, n_cameras, n_frames, n_keypoints, 2) of the same frames
     """
-
     common = (before[:, None] == now[None]).all(axis=-1).sum(axis=(2, 3, 4))
     rows = np.full(len(now), -1)
     for i, j in zip(*linear_sum_assignment(-common), strict=True):

@@ -90,7 +90,6 @@ def _step(placed: Array, labels: NDArray[np.int64]) -> float:
 
 def _chains(pieces: list[_Piece], step: float, known: Array, n: int | None, looks: Array) -> list[list[int]]:
     """Pieces in a row, by the assignment of ends to beginnings that costs least."""
-
     m = len(pieces)
     if not m:
         return []

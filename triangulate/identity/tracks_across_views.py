@@ -267,7 +267,6 @@ def _agreement(F: Array, x_a: Array, x_b: Array, sigma_a: float, sigma_b: float)
 
 def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArray[np.int64]:
     """Order (n_frames, n_individuals) that keeps each 3D animal itself: nearest to where its motion would lead."""
-
     n_individuals, _, n_frames = points_2d.shape[:3]
     solved = np.stack([robust_points(points, rig, sigma=sigma).points_3d for points in points_2d])
     order = np.tile(np.arange(n_individuals), (n_frames, 1))

@@ -64,6 +64,5 @@ class PointCalibration:
             (camera, parameter) on both axes: small rotations rx, ry, rz (radians) and translations tx, ty, tz (world
             units) of each camera's own frame relative to the first camera, which stands still.
         """
-
         index = pd.MultiIndex.from_product([self.rig.names, POSE_NAMES], names=("camera", "parameter"))
         return pd.DataFrame(self.pose_covariance.reshape(len(index), -1), index=index, columns=index)

@@ -70,16 +70,14 @@ def _refusals(session: Session) -> list[str]:
 
 def _inputs(session: Session) -> list[Path]:
     """The recordings of boards or the 2D points, and the rig file whose lenses are kept, if the session names one."""
-    if from_points(session):
-        lenses = session.options["calibrate"].get("intrinsics")
-        stamps = files_of(session.sources("timestamps"))
-        points = [session.output / "views.nc"] if from_own_views(session) else files_of(session.sources("points"))
-        return points + stamps + ([] if lenses is None else [session.folder / lenses])
-    boards = [path for recording in board_recordings(session).values() for path in files_of(recording)]
     named = session.options["calibrate"].get("intrinsics")
-    stamps = files_of(session.sources("board_timestamps"))
-    lenses = files_of(session.sources("lens_board"))
-    return list(dict.fromkeys(boards)) + lenses + stamps + ([] if named is None else [session.folder / named])
+    kept = [] if named is None else [session.folder / named]
+    if from_points(session):
+        points = [session.output / "views.nc"] if from_own_views(session) else files_of(session.sources("points"))
+        return points + files_of(session.sources("timestamps")) + kept
+    boards = [path for recording in board_recordings(session).values() for path in files_of(recording)]
+    lenses, stamps = (files_of(session.sources(kind)) for kind in ("lens_board", "board_timestamps"))
+    return list(dict.fromkeys(boards)) + lenses + stamps + kept
 
 
 def calibrate_lenses(session: Session, *, progress: bool = True) -> tuple[Path, dict[str, CalibrationReport]]:
@@ -142,7 +140,6 @@ def _all_pictures(session: Session, cameras: Sequence[str], progress: bool) -> d
 
 def _placing_views(session: Session) -> xr.Dataset:
     """The 2D points that place the cameras: of the files of other tools, or what the session's detector found."""
-
     if from_own_views(session):
         return read_dataset(session.output / "views.nc")
     return views_of_points(session, spread=True)
