@@ -94,7 +94,7 @@ def example_recording(tmp_path_factory):
     torch.set_num_threads(1)  # two that wait for each other take minutes on a busy machine
     folder = tmp_path_factory.mktemp("examples")
     write_recording(folder)
-    detector = train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 60}))
+    detector = train(read_labels(folder / "labels"), progress=False, **(OPTIONS | {"iterations": 25}))
     detector.save(folder / "detector.safetensors")
     return folder
 

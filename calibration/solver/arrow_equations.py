@@ -111,12 +111,10 @@ def _add_prior(arrow: Arrow, state: BundleState, spec: BundleSpec) -> None:
     """Add the equations of the lenses' prior."""
     assert spec.prior is not None
     normal, right = spec.prior.equations(state.lens, spec.fisheye, spec.free)
-    first = 0
-    for lens, free in enumerate(spec.free):
-        columns = slice(first, first + int(free.sum()))
-        arrow.U[columns, columns] += spec.variance * normal[lens][np.ix_(free, free)]
-        arrow.u[columns] += spec.variance * right[lens][free]
-        first = columns.stop
+    lens, first, second = spec.lens_pairs
+    place = np.cumsum(spec.free).reshape(spec.free.shape) - 1
+    arrow.U[place[lens, first], place[lens, second]] += spec.variance * normal[lens, first, second]
+    arrow.u[: spec.n_lens_free] += spec.variance * right[spec.free]
 
 
 def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera, frame, local, delay) -> None:
@@ -129,24 +127,25 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
         A, b, B = _with_delay(A, b, B, motion, delay)
     places = np.concatenate([union, N_LENS + np.arange(A.shape[1] - len(union))])
     motions = motion_matrix(state.R, state.t)
-    shape_columns = slice(spec.shape_start, spec.n_global)
+    shape_columns, six = slice(spec.shape_start, spec.n_global), np.arange(6)[:, None]
     for cam in np.unique(camera):
         rows = np.flatnonzero(camera == cam)
         frames, A_, b_, M = frame[rows], A[rows], b[rows], motions[cam]
-        columns = spec.columns(cam)[places]
+        columns = spec.columns[cam, places]
         take = np.flatnonzero(columns >= 0)
         columns = columns[take]
         motion_rows = M.T @ A_[:, motion]
-        arrow.U[np.ix_(columns, columns)] += A_[:, take[:, None], take].sum(axis=0)
-        arrow.u[columns] += b_[:, take].sum(axis=0)
+        arrow.U[columns[:, None], columns] += A_.sum(axis=0)[take[:, None], take]
+        arrow.u[columns] += b_.sum(axis=0)[take]
         arrow.V[frames] += motion_rows[:, :, motion] @ M
         arrow.v[frames] += b_[:, motion] @ M
-        arrow.W[frames[:, None], :, columns] += motion_rows[:, :, take].swapaxes(1, 2)
+        arrow.W[frames[:, None, None], six, columns] += motion_rows[:, :, take]
         if spec.shape_sigma is not None:
-            cross = B[rows][:, take].sum(axis=0)
+            B_ = B[rows]
+            cross = B_.sum(axis=0)[take]
             arrow.U[columns, shape_columns] += cross
             arrow.U[shape_columns, columns] += cross.T
-            arrow.W[frames, :, shape_columns] += M.T @ B[rows][:, motion]
+            arrow.W[frames, :, shape_columns] += M.T @ B_[:, motion]
     if spec.shape_sigma is not None:
         for k in range(len(C)):
             at = spec.shape_start + 3 * k

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,36 +80,43 @@ class BundleSpec:
     variance: float = 1.0
     exposure: float | None = None
 
-    @property
+    @cached_property
     def n_lens_free(self) -> int:
         """Number of lens unknowns that move."""
         return int(self.free.sum())
 
-    @property
+    @cached_property
     def n_global(self) -> int:
         """Unknowns that are no frame's own: lenses, camera poses, board shape."""
         shape = 0 if self.shape_sigma is None else self.nominal.size
         return self.n_lens_free + 6 * int(self.free_pose.sum()) + int(self.free_delay.sum()) + shape
 
-    @property
+    @cached_property
     def delay_start(self) -> int:
         """First column of the delays among the global unknowns."""
         return self.n_lens_free + 6 * int(self.free_pose.sum())
 
-    @property
+    @cached_property
     def shape_start(self) -> int:
         """First column of the board's shape among the global unknowns."""
         return self.delay_start + int(self.free_delay.sum())
 
-    def columns(self, camera: int) -> NDArray[np.int64]:
-        """(25,) columns of a camera's 18 lens unknowns, its pose and its delay among the global ones; −1 if fixed."""
-        lens, columns = self.lens_of[camera], np.full(N_LENS + 7, -1)
-        columns[:N_LENS][self.free[lens]] = self.free[:lens].sum() + np.arange(self.free[lens].sum())
-        if self.free_pose[camera]:
-            columns[N_LENS:-1] = self.n_lens_free + 6 * self.free_pose[:camera].sum() + np.arange(6)
-        if self.free_delay[camera]:
-            columns[-1] = self.delay_start + self.free_delay[:camera].sum()
+    @cached_property
+    def columns(self) -> NDArray[np.int64]:
+        """(n_cameras, 25) columns of a camera's 18 lens unknowns, pose and delay among the global ones; −1 if fixed."""
+        columns, lenses = np.full((len(self.lens_of), N_LENS + 7), -1), np.full(self.free.shape, -1)
+        lenses[self.free] = np.arange(self.n_lens_free)
+        columns[:, :N_LENS] = lenses[self.lens_of]
+        poses = np.arange(self.n_lens_free, self.delay_start)
+        columns[self.free_pose, N_LENS:-1] = poses.reshape(-1, 6)
+        columns[self.free_delay, -1] = np.arange(self.delay_start, self.shape_start)
         return columns
+
+    @cached_property
+    def lens_pairs(self) -> tuple[NDArray, NDArray, NDArray]:
+        """Of each two free unknowns of one lens: the lens, and their two places among its 18."""
+        lens, first, second = np.nonzero(self.free[:, :, None] & self.free[:, None, :])
+        return lens, first, second
 
 
 def squares(residuals: Array) -> Array:

@@ -231,7 +231,7 @@ def _to_cameras(solution: Solution) -> Array:
     spec, n = solution.spec, solution.problem.n_cameras
     carry = np.zeros((n, N_CAMERA, spec.n_global))
     for c in range(n):
-        columns = spec.columns(c)[:N_CAMERA]
+        columns = spec.columns[c, :N_CAMERA]
         moving = np.flatnonzero(columns >= 0)
         carry[c, moving, columns[moving]] = 1
     return carry.reshape(n * N_CAMERA, -1)

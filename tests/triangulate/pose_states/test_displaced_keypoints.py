@@ -27,15 +27,25 @@ def displaced(ring_rig, recorded):
     return seen(ring_rig, labelled, outliers=0.02)[:2]
 
 
+@pytest.fixture(scope="module")
+def plain(ring_rig, skeleton, displaced):
+    """Those pixels smoothed without a prior of poses."""
+    return smooth(displaced[0], ring_rig, fps=FPS, confidence=displaced[1], skeleton=skeleton)
+
+
+@pytest.fixture(scope="module")
+def posed(ring_rig, skeleton, recorded, displaced):
+    """And with it."""
+    points_2d, confidence = displaced
+    return infer_poses(points_2d, ring_rig, fps=FPS, confidence=confidence, skeleton=skeleton, prior=recorded[1])
+
+
 def knee_error(found, truth):
     return np.linalg.norm(found.points_3d[:, KNEE] - truth[:, KNEE], axis=-1).mean()
 
 
-def test_a_keypoint_that_all_views_displace_is_put_right(ring_rig, skeleton, recorded, displaced):
-    truth, prior = recorded
-    points_2d, confidence = displaced
-    options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
-    plain, posed = smooth(points_2d, ring_rig, **options), infer_poses(points_2d, ring_rig, prior=prior, **options)
+def test_a_keypoint_that_all_views_displace_is_put_right(recorded, plain, posed):
+    truth = recorded[0]
     assert knee_error(plain, truth) > 45
     assert knee_error(posed, truth) < knee_error(plain, truth) / 3
     assert posed.overridden[:, KNEE].all()
@@ -44,14 +54,13 @@ def test_a_keypoint_that_all_views_displace_is_put_right(ring_rig, skeleton, rec
     assert others.mean() < 0.25
 
 
-def test_the_order_of_a_priors_bones_does_not_matter(ring_rig, skeleton, recorded, displaced):
-    prior = recorded[1]
-    turned = prior.in_order_of(Skeleton(skeleton.keypoints[::-1], skeleton.bones[::-1], root="neck"))
+def test_the_order_of_a_priors_bones_does_not_matter(ring_rig, skeleton, recorded, displaced, posed):
+    turned = recorded[1].in_order_of(Skeleton(skeleton.keypoints[::-1], skeleton.bones[::-1], root="neck"))
     points_2d, confidence = displaced
     options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
-    first, second = (infer_poses(points_2d, ring_rig, prior=p, **options) for p in (prior, turned))
-    np.testing.assert_array_equal(first.overridden, second.overridden)
-    np.testing.assert_array_equal(first.points_3d, second.points_3d)
+    found = infer_poses(points_2d, ring_rig, prior=turned, **options)
+    np.testing.assert_array_equal(found.overridden, posed.overridden)
+    np.testing.assert_array_equal(found.points_3d, posed.points_3d)
 
 
 def with_knee_swung(truth, degrees):
@@ -92,7 +101,7 @@ def test_the_pose_decides_between_four_views_and_two_where_the_bone_keeps_its_le
     assert np.delete(posed.overridden, KNEE, axis=1).mean() < 0.01
 
 
-def test_views_of_a_keypoint_that_are_nearly_always_wrong_do_not_decide(ring_rig, skeleton, recorded, displaced):
+def test_views_of_a_keypoint_that_are_nearly_always_wrong_do_not_decide(ring_rig, skeleton, recorded, displaced, plain):
     truth, prior = recorded
     points_2d, confidence = displaced
     wrong = np.full((6, 7), 0.05)
@@ -102,5 +111,5 @@ def test_views_of_a_keypoint_that_are_nearly_always_wrong_do_not_decide(ring_rig
     )
     options = {"fps": FPS, "confidence": confidence, "skeleton": skeleton}
     told = infer_poses(points_2d, ring_rig, prior=prior, noise=noise, **options)
-    assert knee_error(told, truth) < knee_error(smooth(points_2d, ring_rig, **options), truth) / 3
+    assert knee_error(told, truth) < knee_error(plain, truth) / 3
     assert np.median(np.delete(np.linalg.norm(told.points_3d - truth, axis=-1), KNEE, axis=1)) < 0.25
