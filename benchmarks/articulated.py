@@ -33,9 +33,10 @@ from benchmarks.detector_errors import DetectorErrors
 from benchmarks.real import DOG_SYMMETRIES, fisheye_rig
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import body_from_skeleton, fit_body, smooth, triangulate_ransac
-from muybridge.triangulate.articulated.body_prior import AnglePrior, Model, shape_precision
+from muybridge.triangulate.articulated.body_prior import Model, shape_precision
 from muybridge.triangulate.articulated.body_state import State, by_shape
 from muybridge.triangulate.articulated.marker_deviations import Deviations
+from muybridge.triangulate.articulated.movement.angle_prior import AnglePrior
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise
 from muybridge.triangulate.articulated.pixel_terms import Pixels, look, marker_covariances
 from muybridge.triangulate.articulated.trajectory_fit import Solver

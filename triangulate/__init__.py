@@ -5,6 +5,7 @@ from ..datasets import Skeleton
 from ..timeseries import hampel_filter, interpolate_gaps, median_filter
 from .articulated.body_fit import fit_body
 from .articulated.body_posterior import BodyFit
+from .articulated.movement.movement_prior import MovementPrior
 from .bodies.body_drawing import plot_body
 from .bodies.body_files import read_body, write_body
 from .bodies.body_parts import Marker, Segment, Turn
@@ -54,6 +55,7 @@ __all__ = [
     "FrameOffsets",
     "Individuals",
     "Marker",
+    "MovementPrior",
     "PointCalibration",
     "PoseInference",
     "PosePrior",

@@ -18,6 +18,7 @@ from ..datasets.atomic_files import atomic_write, scratch_file
 from ..datasets.stretches import write_pieces
 from ..datasets.validators import singular_dims
 from . import framewise_methods, window_reconstruction
+from .articulated.movement.movement_prior import MovementPrior
 from .bodies.kinematic_tree import Body
 from .checked_poses import coverage_attributes, rescaled, variances_of
 from .diagnosis.cause import Cause
@@ -45,7 +46,7 @@ def reconstruct_file(
     window: float | None = None,
     max_gap: float = 0.0,
     skeleton: Skeleton | None = None,
-    prior: PosePrior | None = None,
+    prior: PosePrior | MovementPrior | None = None,
     body: Body | str | os.PathLike | None = None,
     swaps: bool = False,
     chunk_frames: int = CHUNK_FRAMES,
@@ -71,8 +72,8 @@ def reconstruct_file(
         As in `reconstruct`.
     skeleton : Skeleton, optional
         As in `reconstruct`.
-    prior : PosePrior, optional
-        For "gimbal". None: learned from the recording.
+    prior : PosePrior or MovementPrior, optional
+        As in `reconstruct`.
     body : Body, str or path, optional
         For "articulated", which needs it: see `fit_body`.
     swaps : bool

@@ -54,8 +54,9 @@ def reconstruct(
         bones. "gimbal": with pose states as well. "articulated": joint angles of a body.
     skeleton : Skeleton, optional
         For "smooth"; needed by "gimbal" and `swaps`.
-    prior : PosePrior, optional
-        For "gimbal". None: learned from the recording.
+    prior : PosePrior or MovementPrior, optional
+        For "gimbal", the states of poses (None: learned from the recording); for "articulated", how joints move
+        together.
     body : Body, str or pathlib.Path, optional
         Needed by "articulated": see `fit_body`.
     window : float, seconds, optional
@@ -196,7 +197,7 @@ def _modelled(views: xr.Dataset, rig: CameraRig, settings: Settings) -> xr.Datas
         options["body"] = settings.body
     else:
         options["skeleton"] = settings.skeleton
-    if method == "gimbal":
+    if method in ("gimbal", "articulated"):
         options["prior"] = settings.prior
     trajectory = RECONSTRUCTION_METHODS[method](views, rig, **options)
     keypoints, times = [str(name) for name in views["keypoint"].values], np.asarray(views["time"].values, dtype=float)

@@ -82,8 +82,11 @@ def check_settings(method: str, prior, body, max_gap: float, chunk_frames: int |
         known = list(RECONSTRUCTION_METHODS)
         raise ValueError(f"there is no reconstruction method {method!r}{nearest(str(method), known)}; known: {known}")
     check_options(method, options)
-    if prior is not None and method != "gimbal":
-        raise ValueError(f"method {method!r} has no pose states, so that a prior has no use; 'gimbal' has")
+    if prior is not None and method not in ("gimbal", "articulated"):
+        raise ValueError(
+            f"method {method!r} has neither pose states nor joints, so that a prior has no use; 'gimbal' has, and"
+            " 'articulated'"
+        )
     if body is not None and method != "articulated":
         raise ValueError(f"method {method!r} has no joints, so that a body has no use; 'articulated' has")
     if body is None and method == "articulated":

@@ -161,7 +161,7 @@ def _body_pieces(
     columns = marker_columns(body, keypoints, len(keypoints))
     recording = learn_body(
         StoredMarkers(pixels, body, tuple(keypoints), columns), order=options.get("order"),
-        time_offsets=options.get("time_offsets", False), window=settings.window,
+        time_offsets=options.get("time_offsets", False), window=settings.window, prior=settings.prior,
     )  # fmt: skip
     for kept, fit in recording.pieces(executor):
         points_2d = view_arrays(pixels.views(kept))[0]

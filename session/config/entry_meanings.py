@@ -97,7 +97,8 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
     "reconstruct": {
         "check_coverage": ("true or false", "true",
             "Check the error bars by leaving each camera out, and rescale them where they fail; needs 3 cameras."),
-        "prior": ("path", "learned from the recording", "Pose states that PosePrior.save wrote (method gimbal)."),
+        "prior": ("path", "learned from the recording",
+            "What PosePrior.save (method gimbal) or MovementPrior.save (method articulated) wrote."),
         "noise": ("path", "estimated from the recording", "Noise of the detector that DetectorNoise.save wrote."),
         "match_individuals": ("true or false", "true", "Match several tracks per view across views, frame by frame."),
         "frame_offsets": ("true or false", "false",

@@ -14,7 +14,7 @@ import xarray as xr
 from ...numerics.arrays import Array, evenly_spread
 from ..config import CameraSources, Session
 from .pictures import read_session_rig
-from .reconstruction_files import named_body, trained
+from .reconstruction_files import method_of, named_body, trained
 
 if TYPE_CHECKING:
     from ...cameras import CameraRig
@@ -97,7 +97,7 @@ def _known_bones(session: Session, unit: str) -> tuple[dict[tuple[str, str], flo
     from ...triangulate import read_body
     from ...triangulate.bodies.rest_pose import rest_places
 
-    prior = trained(session).get("prior")
+    prior = trained(session).get("prior") if method_of(session) == "gimbal" else None
     if prior is not None:
         bones = prior.skeleton.bones
         return dict(zip(bones, np.asarray(prior.bone_lengths).tolist(), strict=True)), None

@@ -25,9 +25,10 @@ _HELD = 9.5  # bytes of memory per byte of views that are held whole: of two ani
 
 def trained(session: Session) -> dict[str, Any]:
     """The prior and the noise of the detector that [reconstruct] names files of."""
-    from ...triangulate import DetectorNoise, PosePrior
+    from ...triangulate import DetectorNoise, MovementPrior, PosePrior
 
-    kinds = {"prior": PosePrior, "noise": DetectorNoise}
+    prior = MovementPrior if method_of(session) == "articulated" else PosePrior
+    kinds = {"prior": prior, "noise": DetectorNoise}
     return {name: kinds[name].load(path) for name, path in trained_files(session).items()}
 
 

@@ -84,6 +84,13 @@ class ArrowSystem:
             blocks[:, 0, index, index] += damping * self.likelihood
         return block_tridiagonal.factorise(*_in_blocks(blocks))
 
+    def frames_gain(self) -> tuple[float, float]:
+        """By how much a step of the frames alone raises the log posterior, and the logarithm of their precision's
+        determinant."""
+        factor = self.factor()
+        half = block_tridiagonal.forward(factor, _grouped(self.angle_gradient[..., None], self.blocks.shape[1] - 1))
+        return 0.5 * float((half**2).sum()), block_tridiagonal.log_determinant(factor)
+
     def covariance_given(self, root: Array) -> Posterior:
         """Of the frames, where the covariance root root' of the constants is known from elsewhere."""
         reach, factor = self.blocks.shape[1] - 1, self.factor()

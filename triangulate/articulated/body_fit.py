@@ -20,6 +20,7 @@ from ..input_checks import check_fps, check_observations, from_views
 from ..noise.detector_noise import DetectorNoise, log_outlier_density
 from ..smoothing.smoother import corrected_pixels
 from .body_posterior import BodyFit
+from .movement.movement_prior import MovementPrior
 from .pixel_noise import PixelNoise
 from .recording_fit import learn
 from .recording_start import Observed
@@ -41,13 +42,14 @@ def fit_body(
     points_2d: list | tuple, rig: CameraRig | Sequence[CameraRig], *, fps: float | None = None,
     body: Body | str | Path, keypoints: Sequence[str] | None = None, confidence: Any = None,
     noise: DetectorNoise | None = None, order: int | None = None, time_offsets: bool = False,
-    window: float | None = None, progress: bool = False,
+    prior: MovementPrior | None = None, window: float | None = None, progress: bool = False,
 ) -> list[BodyFit]: ...  # fmt: skip
 @overload
 def fit_body(
     points_2d: Array | xr.Dataset, rig: CameraRig, *, fps: float | None = None, body: Body | str | Path,
     keypoints: Sequence[str] | None = None, confidence: Array | None = None, noise: DetectorNoise | None = None,
-    order: int | None = None, time_offsets: bool = False, window: float | None = None, progress: bool = False,
+    order: int | None = None, time_offsets: bool = False, prior: MovementPrior | None = None,
+    window: float | None = None, progress: bool = False,
 ) -> BodyFit: ...  # fmt: skip
 def fit_body(
     points_2d: Any,
@@ -60,6 +62,7 @@ def fit_body(
     noise: DetectorNoise | None = None,
     order: int | None = None,
     time_offsets: bool = False,
+    prior: MovementPrior | None = None,
     window: float | None = None,
     progress: bool = False,
 ) -> BodyFit | list[BodyFit]:
@@ -95,6 +98,9 @@ def fit_body(
     time_offsets : bool
         Whether the cameras' offsets in time are found, too, to fractions of a frame: for cameras that are not
         triggered together.
+    prior : MovementPrior, optional
+        How the joints of such animals move together, learned from other recordings; taken as far as the pixels are more
+        likely with it (`BodyFit.prior_share`).
     window : float, optional, seconds
         Stretch of time solved at once. By default 300 frames. What never changes is learned from a well observed
         stretch in which the animal moves most; neighbouring windows overlap. `reconstruct_file` goes from file to file.
@@ -111,7 +117,11 @@ def fit_body(
     ModuleNotFoundError
         jax is not installed.
     ValueError
-        Shapes do not fit, no marker of the body is among the keypoints, or too few are located to place the animal.
+        Shapes do not fit, the prior has no turn of the body, none of its markers is among the keypoints, or too few are
+        located to place the animal.
+
+    TypeError
+        The prior is no MovementPrior.
 
     Warns
     -----
@@ -158,7 +168,7 @@ def fit_body(
     recordings = list(points_2d) if several else [points_2d]
     if not recordings:
         raise ValueError("points_2d is an empty list; give at least one recording")
-    settings = {"order": order, "time_offsets": time_offsets, "window": window}
+    settings = {"order": order, "time_offsets": time_offsets, "window": window, "prior": prior}
     with one_blas_thread():
         learned = [
             learn(_checked(own, its_rig, its_confidence, fps, body, keypoints, noise), **settings)

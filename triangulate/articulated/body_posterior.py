@@ -71,6 +71,9 @@ class BodyFit:
         Frequency at which the angles' changes oscillate in the prior; NaN where they do not.
     process_stds : ndarray, shape (n_angles,)
         Standard deviation of an angle's innovation, its part that the earlier frames do not predict.
+    prior_share : float
+        Share of the correlations of the trained `MovementPrior` that the pixels chose: 1, 0.5, or 0 where only how much
+        each angle moves is its own. NaN where there was none, or the recording is more likely without it.
     body : Body
         The body, in world units and of the animal's size; its lengths are the prior's.
     fps : float, hertz
@@ -110,6 +113,7 @@ class BodyFit:
     order: int
     rhythm: float
     process_stds: Array
+    prior_share: float
     body: Body
     fps: float
     converged: bool
@@ -186,7 +190,8 @@ def described(fit: Fit, fps: float, changing: dict[str, Array], converged: bool)
         deviation_std=fit.deviations.std,
         order=course.order,
         rhythm=course.frequency * fps / (2 * np.pi),
-        process_stds=model.prior.precisions**-0.5,
+        process_stds=np.sqrt(model.prior.variances),
+        prior_share=np.nan if model.prior.together is None else model.prior.together.share,
         body=body,
         fps=fps,
         converged=converged,

@@ -19,6 +19,7 @@ from ..smoothing.long_recordings.tracked_frames import windows
 from .body_posterior import BodyFit, by_frame, described, warn_doubtful
 from .body_prior import Model
 from .body_state import State
+from .movement.movement_prior import MovementPrior, trained_covariance
 from .pixel_noise import PixelNoise
 from .recording_start import Beginning, Source, Tracks
 from .trajectory_fit import ROUNDS, Fit, first_model, fit_trajectory
@@ -115,7 +116,14 @@ class Recording:
         return fit_trajectory(pixels, known, start, spread, rounds=2, learn=False, root=learned.posterior.root)
 
 
-def learn(source: Source, *, order: int | None, time_offsets: bool, window: float | None) -> Recording:
+def learn(
+    source: Source,
+    *,
+    order: int | None,
+    time_offsets: bool,
+    window: float | None,
+    prior: MovementPrior | None = None,
+) -> Recording:
     """See `fit_body`."""
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
@@ -127,7 +135,8 @@ def learn(source: Source, *, order: int | None, time_offsets: bool, window: floa
 
     start, own = begun.start, begun.place(best)
     state, noise = start.state(own, n_cameras), source.noise or _first_noise(tracks.sigma)
-    model = first_model(start.body, source.fps, order, state, noise, start.size, start.size_std)
+    trained = trained_covariance(prior, start.body)
+    model = first_model(start.body, source.fps, order, state, noise, start.size, start.size_std, trained)
     pixels, spread = begun.at(best, np.zeros(n_cameras))
     learned = fit_trajectory(
         pixels, model, state, spread,

@@ -12,10 +12,10 @@ from ...cameras import CameraRig
 from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ..bodies.kinematic_tree import Body
+from ..bodies.rest_pose import rest_size
 from ..smoothing.long_recordings import learning
 from ..smoothing.long_recordings.overlapping_windows import tracks_of
 from ..smoothing.problem import Given, Problem
-from .body_prior import body_size
 from .body_state import State
 from .pixel_noise import PixelNoise
 from .pixel_terms import USUAL_PRIOR, Pixels
@@ -160,7 +160,7 @@ class Start:
 
     def spread(self, frames: slice) -> Array:
         located = np.asarray(np.isfinite(self.points_3d[frames]).all(axis=-1))
-        wide = np.eye(3) * (_UNKNOWN * body_size(self.body)) ** 2
+        wide = np.eye(3) * (_UNKNOWN * rest_size(self.body)) ** 2
         return np.where(located[..., None, None], self.covariances_3d[frames], wide)
 
 

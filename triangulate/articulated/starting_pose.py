@@ -15,10 +15,11 @@ from ...numerics.hidden_markov import most_probable_path
 from ...numerics.levenberg_marquardt import Linearised, minimise_with_damping
 from ...numerics.robust_scale import present_median
 from ..bodies.kinematic_tree import Body
-from ..bodies.rest_pose import rest_places
+from ..bodies.rest_pose import rest_places, rest_size
 from .arrow_system import MarkerTerms, assemble
-from .body_prior import AnglePrior, body_size, probable_size, shape_precision
+from .body_prior import probable_size, shape_precision
 from .body_state import State, by_shape
+from .movement.angle_prior import AnglePrior
 
 _FREEDOM = 3.0  # of the t distribution of the points about the markers
 _SPREAD = 0.02  # of the body's size: by so much points and markers differ, and markers move in a frame, at least
@@ -55,6 +56,13 @@ def fitted_size(body: Body, points_3d: Array, covariances_3d: Array) -> tuple[Bo
     return body.scaled(probable_size(body, float(size))), float(max(std, 0.0))
 
 
+def angles_in_points(body: Body, points_3d: Array, fps: float) -> Array:
+    """(n_frames, n_angles) of a body laid into accurate points (n_frames, n_markers, 3), NaN where missing."""
+    accurate = np.zeros((*points_3d.shape, 3))
+    own, _ = fitted_size(body, points_3d, accurate)
+    return starting_state(own, points_3d, accurate, fps, root_angles(own, points_3d)).angles
+
+
 def starting_state(
     body: Body, points_3d: Array, covariances_3d: Array, fps: float, root: Array, like: State | None = None
 ) -> State:
@@ -72,7 +80,7 @@ def starting_state(
         state = replace(state, lengths=like.lengths, offsets=like.offsets)
         precision_of_shape = np.zeros((0, 0))
     seen = np.asarray(np.isfinite(points_3d).all(axis=-1))
-    floor = (_SPREAD * body_size(body)) ** 2 * np.eye(3)
+    floor = (_SPREAD * rest_size(body)) ** 2 * np.eye(3)
     covariances = np.where(seen[..., None, None], covariances_3d, 0.0) + floor
     precision = np.where(seen[..., None, None], np.linalg.inv(covariances), 0.0)
     points = np.where(seen[..., None], points_3d, 0.0)
@@ -94,7 +102,7 @@ def root_angles(body: Body, points_3d: Array, usual: Array | None = None) -> Arr
     n_turns = np.array([_turns_above(body, k) for k in range(plan.n_markers)])
     base = np.isfinite(points_3d).all(axis=-1) / (1.0 + n_turns) ** 2
     points, weights = np.where(base[..., None] > 0, points_3d, 0.0), base.copy()
-    scale = 0.1 * body_size(body)
+    scale = 0.1 * rest_size(body)
     for _ in range(_ROUNDS):
         total = np.maximum(weights.sum(axis=1), 1e-12)[:, None]
         centre, own = (weights[..., None] * points).sum(axis=1) / total, weights @ rest / total
@@ -189,7 +197,7 @@ def exchanged_sides(body: Body, points_3d: Array) -> NDArray[np.bool_]:
     carried = np.zeros((len(own), 3))
     carried[1:] = np.nan_to_num(present_median(np.diff(middle, axis=0), axis=1))
     own = own - np.cumsum(carried, axis=0)[:, None, None]
-    found = _most_likely(_the_same_way(own, known, body_size(body))) & known
+    found = _most_likely(_the_same_way(own, known, rest_size(body))) & known
     exchanged[:, pairs[:, 0]] = exchanged[:, pairs[:, 1]] = found
     return exchanged
 

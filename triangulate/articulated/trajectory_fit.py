@@ -25,9 +25,11 @@ from ..bodies.angle_volume import volume_gradient
 from ..bodies.forward_kinematics import Kinematics
 from ..bodies.kinematic_tree import Body
 from .arrow_system import ArrowSystem, Eliminated, Posterior, assemble
-from .body_prior import AnglePrior, Model, shape_precision
+from .body_prior import Model, shape_precision
 from .body_state import State, by_shape
 from .marker_deviations import LASTS, Deviations
+from .movement.angle_prior import AnglePrior
+from .movement.movement_choice import compared
 from .pixel_noise import INLIER, PixelNoise, learn_noise, predictions
 from .pixel_terms import (
     OffsetTerms,
@@ -120,12 +122,15 @@ def fit_trajectory(
         )
         model = replace(model, volume=volume)
         if learn:
-            before = model.spreads
+            before = model
             model = learned(
                 model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
             )
+            if model.prior.trained is not None and number > 0:
+                model = replace(model, prior=compared(model.prior, before.prior, system, state.angles))
+                step = np.inf
             settled = step**2 < _AT_REST * (moved - step)
-            settled &= bool((np.abs(np.log(model.spreads / before)) < _SETTLED).all())
+            settled &= bool((np.abs(np.log(model.spreads / before.spreads)) < _SETTLED).all())
             own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
             deviations = deviations.learned(own, model.deviation_std)
         places, moved = kinematics.markers, step
@@ -273,12 +278,14 @@ class Solver:
 
 
 def first_model(
-    body: Body, fps: float, order: int | None, state: State, noise: PixelNoise, size: float, size_std: float
-) -> Model:
-    """What a fit begins with; `order` as of `fit_body`, `size` and its standard deviation over the declared one."""
+    body: Body, fps: float, order: int | None, state: State, noise: PixelNoise, size: float, size_std: float,
+    trained: Array | None,
+) -> Model:  # fmt: skip
+    """What a fit begins with; `order` as of `fit_body`, `size` and its standard deviation over the declared one,
+    `trained` as of `AnglePrior`."""
     n_frames = len(state.angles)
     reach = min(order or 3, max(2, n_frames - 1))
-    prior = AnglePrior.of(body, fps, reach, state.angles[:, :3].mean(axis=0), order)
+    prior = AnglePrior.of(body, fps, reach, state.angles[:, :3].mean(axis=0), order, trained)
     shape, n_biases = shape_precision(body, size_std=size_std), state.biases.size
     mean = np.concatenate([body.lengths, np.zeros(state.offsets.size + n_biases)])
     precision = np.zeros((len(mean), len(mean)))

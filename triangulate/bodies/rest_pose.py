@@ -44,3 +44,8 @@ def nearest_bones(body: Body) -> tuple[tuple[str, str], ...]:
             nearest_one = min(before, key=lambda j: float(np.linalg.norm(at[j] - at[k])))
             bones.append((body.marker_names[nearest_one], body.marker_names[k]))
     return tuple(bones)
+
+
+def rest_size(body: Body) -> float:
+    """Largest extent of the rest pose, units of the body."""
+    return float(np.linalg.norm(np.ptp(rest_places(body), axis=0)))

@@ -11,7 +11,8 @@ from muybridge.datasets import Skeleton
 from muybridge.formats import read_views
 from muybridge.triangulate import body_from_skeleton, fit_body, smooth
 from muybridge.triangulate.articulated.body_posterior import warn_doubtful
-from muybridge.triangulate.articulated.body_prior import AnglePrior
+from muybridge.triangulate.articulated.movement.angle_prior import AnglePrior
+from muybridge.triangulate.articulated.movement.time_course import gram_of
 from muybridge.triangulate.articulated.pixel_noise import PixelNoise, learn_noise
 from muybridge.triangulate.articulated.recording_fit import learn
 from muybridge.triangulate.articulated.recording_start import Observed
@@ -110,7 +111,7 @@ def test_precisions_come_to_rest_where_an_update_overshoots():
     prior = replace(prior, precisions=np.full(9, 0.8 * usual), level=np.zeros(9), **short)
     for _ in range(40):
         known, own = n_known * (prior.precisions / usual) ** -2, np.zeros((n, 3, 9))
-        own[:, 0] = (n - 2 - known) / (prior.precisions * prior.gram(n)[:, 0].sum(axis=0))
+        own[:, 0] = (n - 2 - known) / (prior.precisions * gram_of(*prior.courses[1].rows(n), n)[:, 0].sum())
         before, prior = prior.precisions, prior.learned(angles, own[..., None] * np.eye(9))
     assert np.abs(np.log(prior.precisions / before)).max() < 1e-3
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from muybridge.triangulate.articulated.time_course import TimeCourse, probable_course
+from muybridge.triangulate.articulated.movement.time_course import TimeCourse, probable_course
 
 
 def dense(course, n_frames):

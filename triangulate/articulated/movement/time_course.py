@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from ....numerics.arrays import Array
 
 _LASTING, _SHORTEST = 12, 0.04  # durations tried, and the shortest, seconds; the longest is four times the recording
 _RHYTHMS, _FASTEST = 20, 12.7  # frequencies tried, and the highest, hertz: faster than animals take strides
@@ -56,6 +56,16 @@ class TimeCourse:
         if self.stationary and len(begin):
             begin, rows = np.append(np.zeros(self.reach - 1, np.int64), begin), np.concatenate([start[0], rows])
         return begin, rows
+
+
+def gram_of(first: NDArray[np.int64], rows: Array, n_frames: int) -> Array:
+    """(n_frames, reach + 1) precision of a frame with that 0, 1, ... frames later, of innovations of precision 1 whose
+    `rows` begin at these frames, see `TimeCourse.rows`."""
+    gram = np.zeros((n_frames, rows.shape[1]))
+    for i in range(rows.shape[1]):
+        for lag in range(rows.shape[1] - i):
+            np.add.at(gram[:, lag], first + i, rows[:, i] * rows[:, i + lag])
+    return gram
 
 
 def _rows(reach: int, first: Array, second: Array) -> tuple[Array, Array]:
