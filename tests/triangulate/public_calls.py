@@ -13,7 +13,14 @@ from matplotlib.figure import Figure
 from muybridge.cameras import Region
 from muybridge.datasets import Skeleton, views_dataset
 from muybridge.formats.labels.labelled_frames import Labels, Picture
-from muybridge.triangulate import DetectorNoise, PosePrior, body_from_skeleton, triangulate_dlt, triangulate_ransac
+from muybridge.triangulate import (
+    DetectorNoise,
+    MovementPrior,
+    PosePrior,
+    body_from_skeleton,
+    triangulate_dlt,
+    triangulate_ransac,
+)
 from tests.conftest import make_ring_rig
 
 FPS = 50.0
@@ -43,6 +50,7 @@ CANDIDATES = xr.concat([VIEWS, VIEWS.assign(position=VIEWS["position"] + 60)], d
 NOISE = DetectorNoise.fit(POINTS, TRUTH, RIG)
 PRIOR = PosePrior.fit(TRUTH, LEGS, 2)
 BODY = body_from_skeleton(LEGS, TRUTH)
+MOVEMENT = MovementPrior.fit(TRUTH, BODY, fps=FPS)
 PICTURES = [Picture(Path(f"{name}.png")) for name in RIG.names]
 LABELS = Labels(PICTURES, POINTS[:, 0], NAMES, RIG.names, RIG.names, (0,) * 4)
 OFFSETS = np.array([0.0, 1, 0, 0.5])
@@ -71,7 +79,7 @@ CALLS = {
     "estimate_sigma": [((POINTS, RIG), {"confidence": SEEN}), ((VIEWS, RIG), {})],
     "fit_body": [
         ((POINTS, RIG), {"fps": FPS, "body": BODY, "keypoints": NAMES, "confidence": SEEN, "noise": NOISE, "order": 2,
-                         "window": 0.5, "time_offsets": True, "progress": False}),
+                         "window": 0.5, "time_offsets": True, "prior": MOVEMENT, "progress": False}),
         ((VIEWS, RIG), {"body": BODY}),
         (([VIEWS, VIEWS], [RIG, RIG]), {"body": BODY}),
     ],

@@ -7,7 +7,7 @@ from muybridge.session import run_session
 from muybridge.session.session_problems import foreseen
 from muybridge.session.steps import reconstruction_files
 from muybridge.session.steps.reconstruction import RECONSTRUCT
-from muybridge.triangulate import body_from_skeleton, write_body
+from muybridge.triangulate import MovementPrior, PosePrior, body_from_skeleton, write_body
 from tests.session.synthetic import SKELETON, make_session
 
 
@@ -16,10 +16,13 @@ def test_angles_of_the_body_reach_kinematics_and_report_and_a_long_recording_goe
 ):
     recording = make_session(n_cameras=3, n_frames=60)
     del recording.tables["skeleton"]
-    recording.tables["reconstruct"] = {"method": "articulated", "body": "own.toml", "check_coverage": False}
+    options = {"method": "articulated", "body": "own.toml", "prior": "walk.npz", "check_coverage": False}
+    recording.tables["reconstruct"] = options
     session = recording.write(tmp_path)
     body = body_from_skeleton(SKELETON, recording.truth, name="walker")
     write_body(body, tmp_path / "own.toml")
+    names = list(SKELETON.keypoints)
+    MovementPrior.fit(recording.truth, body, fps=100.0, keypoints=names).save(tmp_path / "walk.npz")
     run_session(session, progress=False)
     pose, motion = (read_dataset(session.output / name) for name in ("pose.nc", "kinematics.nc"))
     assert np.median(np.linalg.norm(pose["position"].values - recording.truth, axis=-1)) < 2.0
@@ -37,6 +40,16 @@ def test_angles_of_the_body_reach_kinematics_and_report_and_a_long_recording_goe
     assert found.attrs.keys() == pose.attrs.keys()
     for name in ("position", "covariance", "body_angle", "body_velocity_std"):
         np.testing.assert_allclose(found[name], pose[name], rtol=1e-6, atol=1e-9, err_msg=name)
+
+
+def test_a_prior_of_another_method_is_refused_before_the_run(tmp_path):
+    recording = make_session(n_cameras=3, n_frames=20)
+    options = {"method": "articulated", "body": "rodent", "prior": "poses.npz", "check_coverage": False}
+    recording.tables["reconstruct"] = options
+    session = recording.write(tmp_path)
+    PosePrior.fit(recording.truth, SKELETON, 1).save(tmp_path / "poses.npz")
+    problems, _, _ = foreseen(session)
+    assert "poses.npz is not a movement prior" in "".join(problems)
 
 
 def test_markers_that_the_points_lack_are_the_cause_that_check_names(tmp_path):

@@ -16,6 +16,7 @@ from ..starting_pose import angles_in_points
 from .angle_prior import FIRST_TURN
 
 _LEAST_SHRUNK = 0.05  # to the diagonal, of a covariance of many frames: no two animals' joints move quite alike
+_LEAST_MOVED = 1e-3  # radians per second, root mean square: what is slower was not seen to move
 _FEWEST = 3  # frames
 _ROUNDS = 20  # of the covariance and the recordings' scales, which settle within ten
 
@@ -71,7 +72,8 @@ def turns_shown(recordings: Sequence[Movement]) -> tuple[str, ...]:
 
 
 def _shown(velocities: Array) -> NDArray[np.bool_]:
-    return np.isfinite(velocities).all(axis=0) & np.asarray((velocities != 0).any(axis=0))
+    squares = (velocities**2).mean(axis=0)  # NaN where a turn is not determined
+    return np.asarray(squares > _LEAST_MOVED**2)
 
 
 def common_covariance(recordings: Sequence[Array]) -> Array:
