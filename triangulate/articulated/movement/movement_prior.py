@@ -12,7 +12,7 @@ import numpy as np
 from ....datasets.atomic_files import atomic_write
 from ....datasets.names import repeated_names
 from ....datasets.npz_files import read_npz
-from ....numerics.arrays import Array
+from ....numerics.arrays import Array, freeze
 from ...bodies.kinematic_tree import Body
 from ..body_posterior import BodyFit
 from .angle_prior import FIRST_TURN
@@ -67,8 +67,7 @@ class MovementPrior:
             raise ValueError(
                 "covariance is not positive definite: some angles never move, or it is of fewer frames than angles"
             )
-        covariance.setflags(write=False)
-        object.__setattr__(self, "covariance", covariance)
+        freeze(self, "covariance", covariance)
 
     def __repr__(self) -> str:
         return f"<MovementPrior: {len(self.turns)} turns>"

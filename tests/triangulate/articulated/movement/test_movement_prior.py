@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from muybridge.datasets import views_dataset
-from muybridge.triangulate import MovementPrior, fit_body, reconstruct, reconstruct_file
+from muybridge.triangulate import MovementPrior, fit_body, reconstruct
 from muybridge.triangulate.articulated.arrow_system import ArrowSystem
 from muybridge.triangulate.articulated.movement.angle_prior import AnglePrior
 from muybridge.triangulate.articulated.movement.movement_choice import log_evidence
@@ -178,15 +178,12 @@ def test_the_cost_is_the_one_that_the_gradient_falls_along():
     assert change == pytest.approx(-2 * float((gradient * step).sum()), rel=1e-5)
 
 
-def test_it_goes_through_reconstruct_and_from_file_to_file(prior, rig, tmp_path):
+def test_reconstruct_takes_it(prior, rig):
     points_2d = seen(trot(40), rig, 4.0)
     views = views_dataset(points_2d, cameras=rig.names, keypoints=BODY.marker_names, times=np.arange(40) / FPS)
     own = fit_body(points_2d, rig, fps=FPS, body=BODY, confidence=np.ones(points_2d.shape[:-1]), prior=prior)
     pose = reconstruct(views, rig, method="articulated", body=BODY, prior=prior)
     np.testing.assert_allclose(pose["position"].values, own.points_3d, atol=1e-6)
-    views.to_netcdf(tmp_path / "views.nc")
-    reconstruct_file(tmp_path / "views.nc", rig, tmp_path / "pose.nc", method="articulated", body=BODY, prior=prior)
-    assert (tmp_path / "pose.nc").is_file()
 
 
 def test_it_survives_its_file(prior, tmp_path):
