@@ -103,7 +103,8 @@ def fit_body(
         likely with it (`BodyFit.prior_share`).
     window : float, optional, seconds
         Stretch of time solved at once. By default 300 frames. What never changes is learned from a well observed
-        stretch in which the animal moves most; neighbouring windows overlap. `reconstruct_file` goes from file to file.
+        stretch in which the animal moves most, how much its angles change in each window; neighbouring windows
+        overlap. `reconstruct_file` goes from file to file.
     progress : bool
         Show a bar on recordings of several windows.
 

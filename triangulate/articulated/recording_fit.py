@@ -1,4 +1,4 @@
-"""A body fitted to a recording: learned where the animal moves most, then solved window by window."""
+"""A body fitted to a recording: what never changes is learned where the animal moves most, its movement by windows."""
 
 from __future__ import annotations
 
@@ -110,10 +110,10 @@ class Recording:
 
     def _window(self, begun: Beginning, frames: slice) -> Fit:
         learned = self.learned
-        known = replace(learned.model, deviation_std=learned.deviations.std)
+        known = replace(learned.model, deviation_std=learned.deviations.std, prior=learned.model.prior.elsewhere())
         pixels, spread = begun.at(frames, learned.pixels.offsets)
         start = replace(begun.start, body=known.body).state(begun.place(frames), len(self.source.rig), learned.state)
-        return fit_trajectory(pixels, known, start, spread, rounds=2, learn=False, root=learned.posterior.root)
+        return fit_trajectory(pixels, known, start, spread, root=learned.posterior.root)
 
 
 def learn(

@@ -83,11 +83,12 @@ def fit_trajectory(
 ) -> Fit:  # fmt: skip
     """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
     round to round unless told otherwise, the cameras' time offsets if asked for. Where the `root` of the constants'
-    covariance is given, they stay as they are in `state`."""
+    covariance is given, they stay as they are in `state`, and so does all that is learned but the angles' prior: how
+    much an animal moves changes in a recording."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
     places, moved = state.markers(model.body), np.inf
-    settled, segments = not learn, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
+    settled, segments = not learn or root is not None, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
     n_rounds, led_away = rounds + _MORE_ROUNDS if learn else rounds, 2 * _FARTHEST
     for number in range(n_rounds):
         last = (number >= rounds - 1 and settled) or number == n_rounds - 1
@@ -123,16 +124,18 @@ def fit_trajectory(
         model = replace(model, volume=volume)
         if learn:
             before = model
-            model = learned(
-                model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
-            )
+            model = replace(model, prior=model.prior.learned(state.angles, posterior.lagged))
+            if root is None:
+                model = learned(
+                    model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
+                )
+                own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
+                deviations = deviations.learned(own, model.deviation_std)
             if model.prior.trained is not None and number > 0:
                 model = replace(model, prior=compared(model.prior, before.prior, system, state.angles))
                 step = np.inf
             settled = step**2 < _AT_REST * (moved - step)
             settled &= bool((np.abs(np.log(model.spreads / before.spreads)) < _SETTLED).all())
-            own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
-            deviations = deviations.learned(own, model.deviation_std)
         places, moved = kinematics.markers, step
         pixels, weights = pixels.put_back(posteriors)
         if find_offsets and solved is not None:
@@ -141,11 +144,17 @@ def fit_trajectory(
             )
             pixels, state = with_offsets(pixels, state, terms, solved)
     covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior, deviations)
-    displaced = model.noise.over_time.displacement  # common to all views: part of what markers are off their places
-    displaced = displaced if model.noise.known else np.minimum(displaced, np.sqrt(model.build) * model.body.marker_std)
-    covariances_3d += (displaced**2)[:, None, None] * np.eye(3)
+    covariances_3d += (_common_to_views(model, deviations) ** 2)[:, None, None] * np.eye(3)
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
                solver.information, pixels, deviations, at_rest and settled)  # fmt: skip
+
+
+def _common_to_views(model: Model, deviations: Deviations) -> Array:
+    """(n_markers,) standard deviation along each axis of what all views err alike, and no residual shows: a part of
+    what markers are off their places, and, of what lasts for some frames, of their deviations from these."""
+    over_time, places = model.noise.over_time, np.sqrt(model.build) * model.body.marker_std
+    constant = over_time.displacement if model.noise.known else np.minimum(over_time.displacement, places)
+    return np.hypot(constant, np.minimum(over_time.common, deviations.std))
 
 
 def _step(moved: Array, covariances_3d: Array) -> float:
@@ -165,9 +174,9 @@ def learned(
     given: Array,
     shaped: bool,
 ) -> Model:
-    """With the noise and the prior that this posterior makes most likely; `products` of `error_products`, `given` the
-    posteriors of the pixels as they were given; the spread of the places and the size only if `shaped`: if the volume
-    of the angles was counted."""
+    """With the noise that this posterior makes most likely; `products` of `error_products`, `given` the posteriors of
+    the pixels as they were given; the spread of the places and the size only if `shaped`: if the volume of the angles
+    was counted."""
     n_lengths, n_shape = len(state.lengths), len(model.volume)
     variance = (posterior.root**2).sum(axis=1)
     of_biases = variance[n_shape:].reshape(state.biases.swapaxes(0, 1).shape).swapaxes(0, 1)
@@ -176,8 +185,7 @@ def learned(
     pixels = np.sqrt(squares.sum(axis=0) / np.maximum((squares > 0).sum(axis=0), 1))
     pixels = np.where(pixels > 0, pixels, np.inf)
     noise = learn_noise(model.noise, products, weights, sight.seen, given, state.biases, of_biases, pixels)
-    prior = model.prior.learned(state.angles, posterior.lagged)
-    model = replace(model, prior=prior).with_noise(noise)
+    model = model.with_noise(noise)
     if not shaped:
         return model
     return model.with_build(state.offsets.ravel(), variance[n_lengths:n_shape]).resized(state.lengths)

@@ -42,19 +42,23 @@ def test_windows_and_stretches_give_what_one_piece_gives():
     source, truth = observed(200)
     recording = learn(source, order=None, time_offsets=False, window=0.4)
     found = recording.fitted()
-    whole = replace(recording, length=200, stretch=200).fitted()
     assert len(recording.learned.state.angles) == 100  # a window of 40 frames, and 30 on either side
     assert recording.begun.frames != slice(0, 200)
     assert np.ptp(found.angles[:, 3]) > 2 * np.pi
-    assert np.abs((found.angles - whole.angles) / whole.angles_std).max() < 0.01
-    np.testing.assert_allclose(found.angles_std, whole.angles_std, rtol=1e-3)
     assert np.linalg.norm(found.points_3d - truth, axis=-1).max() < 5
+    at_once = replace(recording, stretch=200).fitted()
+    assert np.abs((found.angles - at_once.angles) / at_once.angles_std).max() < 0.01
+    np.testing.assert_allclose(found.angles_std, at_once.angles_std, rtol=1e-3)
+    whole = replace(recording, length=200, stretch=200).fitted()  # whose precisions are those of all frames
+    off = (found.angles - whole.angles) / whole.angles_std
+    assert np.sqrt(np.mean(off**2)) < 0.1
+    assert np.abs(off).max() < 0.5
     pieces = list(recording.pieces())
     assert [(kept.start, kept.stop) for kept, _ in pieces] == [(0, 80), (80, 160), (160, 200)]
     np.testing.assert_array_equal(np.concatenate([fit.angles for _, fit in pieces]), found.angles)
 
 
-def test_what_holds_for_a_recording_is_learned_where_the_animal_moves():
+def test_what_holds_is_learned_where_the_animal_moves_and_how_much_it_moves_in_each_window():
     source, truth = observed(400)
     still = course(1) + np.zeros((400, 1))
     moving = slice(240, 400)
@@ -65,7 +69,12 @@ def test_what_holds_for_a_recording_is_learned_where_the_animal_moves():
     source.points_2d[0, 300:, 0] = np.nan  # a little less is seen there
     recording = learn(source, order=None, time_offsets=False, window=0.4)
     assert recording.best.start > 230
-    assert np.median(np.linalg.norm(recording.fitted().points_3d - truth, axis=-1)[250:]) < 1.5
+    found = recording.fitted()
+    assert np.median(np.linalg.norm(found.points_3d - truth, axis=-1)[250:]) < 1.5
+    rest, run = slice(40, 180), slice(260, 380)
+    swings = found.angles_std[:, 8:]
+    assert (swings[rest].mean(axis=0) < 0.85 * swings[run].mean(axis=0)).all()
+    assert 0.9 < (np.abs(found.angles - angles) < 1.96 * found.angles_std)[rest].mean() < 0.98
 
 
 def test_an_animal_that_leaves_for_whole_stretches_has_wide_bands_there():
