@@ -165,15 +165,9 @@ def _step(moved: Array, covariances_3d: Array) -> float:
 
 
 def learned(
-    model: Model,
-    state: State,
-    posterior: Posterior,
-    sight: Sight,
-    products: Array,
-    posteriors: Array,
-    given: Array,
+    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array, given: Array,
     shaped: bool,
-) -> Model:
+) -> Model:  # fmt: skip
     """With the noise that this posterior makes most likely; `products` of `error_products`, `given` the posteriors of
     the pixels as they were given; the spread of the places and the size only if `shaped`: if the volume of the angles
     was counted."""
