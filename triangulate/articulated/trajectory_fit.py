@@ -117,11 +117,12 @@ def fit_trajectory(
             break
         led_away = step if last else led_away
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
-        shares = model.prior.shown(state.angles, posterior.lagged, segments)
-        volume = volume_gradient(
-            model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows, shares
-        )
-        model = replace(model, volume=volume)
+        if root is None:
+            shares = model.prior.shown(state.angles, posterior.lagged, segments)
+            volume = volume_gradient(
+                model.body, kinematics, solver.marker_information, posterior.lagged, posterior.follows, shares
+            )
+            model = replace(model, volume=volume)
         if learn:
             before = model
             model = replace(model, prior=model.prior.learned(state.angles, posterior.lagged))
