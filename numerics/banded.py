@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
-from scipy.linalg import cython_lapack, lapack
+from scipy.linalg import cython_lapack
 from threadpoolctl import ThreadpoolController
 
 from . import _kernels_banded
@@ -60,20 +60,26 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @cache
-def _dpbtrf():
-    """LAPACK's banded Cholesky as a foreign function.
+def _lapack(name: str, n_arguments: int) -> Callable[..., None]:
+    """A subroutine of LAPACK as a foreign function of addresses.
 
-    scipy.linalg.lapack.dpbtrf holds the interpreter's lock meanwhile, so that windows cannot be factorised side by
-    side: `smooth` with a skeleton (2,000 frames, 20 keypoints, 2 processors) takes 2.6 s instead of 2.0 s with it
-    (`python benchmarks/banded_factor.py`).
+    Those of scipy.linalg.lapack hold the interpreter's lock meanwhile, so that windows cannot be solved side by side:
+    `smooth` with a skeleton (2,000 frames, 20 keypoints, 2 processors) takes 2.6 s instead of 2.0 s with dpbtrf from
+    there (`python benchmarks/banded_factor.py`).
     """
-    capsule = cython_lapack.__pyx_capi__["dpbtrf"]
-    name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    integer = ctypes.POINTER(ctypes.c_int)
-    signature = ctypes.CFUNCTYPE(None, ctypes.c_char_p, integer, integer, ctypes.c_void_p, integer, integer)
-    return signature(pointer(capsule, name(capsule)))
+    capsule = cython_lapack.__pyx_capi__[name]
+    signature, address = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    signature.restype, signature.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    address.restype, address.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * n_arguments)(address(capsule, signature(capsule)))
+
+
+def _on_lower_triangle(name: str, *values: int | Array) -> int:
+    """Call a subroutine on the lower triangle of a band with these arguments, arrays in place: its error code."""
+    held = [np.array(value, np.intc) if isinstance(value, int) else value for value in (*values, 0)]
+    with one_blas_thread():
+        _lapack(name, 1 + len(held))(b"L", *(value.ctypes.data for value in held))
+    return int(held[-1])
 
 
 def factorise(band: Array) -> Array:
@@ -83,19 +89,19 @@ def factorise(band: Array) -> Array:
     ------
     np.linalg.LinAlgError : the matrix is not positive definite
     """
-    n, width, rows, info = (ctypes.c_int(v) for v in (len(band), band.shape[1] - 1, band.shape[1], 0))
-    references = ctypes.byref(n), ctypes.byref(width)
-    with one_blas_thread():
-        _dpbtrf()(b"L", *references, band.ctypes.data, ctypes.byref(rows), ctypes.byref(info))
-    if info.value != 0:
-        raise np.linalg.LinAlgError(f"a banded system of {len(band)} rows is not positive definite at row {info.value}")
+    n, rows = band.shape
+    error = _on_lower_triangle("dpbtrf", n, rows - 1, band, rows)
+    if error:
+        raise np.linalg.LinAlgError(f"a banded system of {n} rows is not positive definite at row {error}")
     return band
 
 
 def solve(factor: Array, vector: Array) -> Array:
     """Solution of L Lᵀ x = vector (n,) or (n, n_right), given the factor of `factorise`."""
-    with one_blas_thread():
-        solution, _ = lapack.dpbtrs(factor.T, vector, lower=1)
+    (n, rows), factor = factor.shape, np.ascontiguousarray(factor)
+    solution = np.array(vector, float, order="F")
+    n_right = 1 if vector.ndim == 1 else vector.shape[1]
+    _on_lower_triangle("dpbtrs", n, rows - 1, n_right, factor, rows, solution, n)
     return solution
 
 

@@ -28,6 +28,8 @@ def test_factor_solution_and_inverse_equal_the_dense_ones(n_frames, n_keypoints,
     factor = factorise(band.copy())
     vector = np.arange(len(matrix), dtype=float)
     np.testing.assert_allclose(solve(factor, vector), np.linalg.solve(matrix, vector), rtol=1e-9)
+    several = np.random.default_rng(1).normal(size=(len(matrix), 3))
+    np.testing.assert_allclose(solve(factor, several), np.linalg.solve(matrix, several), rtol=1e-9, atol=1e-12)
     assert log_determinant(factor) == pytest.approx(np.linalg.slogdet(matrix)[1])
     inverse = np.linalg.inv(matrix).reshape(n_frames, n_keypoints, 3, n_frames, n_keypoints, 3)
     within, lagged = selected_inverse(factor, 3 * n_keypoints)
