@@ -88,6 +88,11 @@ class Pixels:
     def seen(self) -> NDArray[np.bool_]:
         return np.asarray(np.isfinite(self.points_2d).all(axis=-1))
 
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """As `seen`, of the pixels as they were before any was exchanged."""
+        return np.where(self.exchanged, self.seen[:, :, self.partner], self.seen)
+
 
 @dataclass(frozen=True, eq=False)
 class Sight:

@@ -21,7 +21,7 @@ from .body_prior import Model
 from .body_state import State
 from .movement.movement_prior import MovementPrior, trained_covariance
 from .pixel_noise import PixelNoise
-from .recording_start import Beginning, Source, Tracks
+from .recording_start import Beginning, SidesPutBack, Source, Tracks
 from .trajectory_fit import ROUNDS, Fit, first_model, fit_trajectory
 
 _WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
@@ -129,6 +129,7 @@ def learn(
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
     n_cameras, n_frames = len(source.rig), source.n_frames
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * source.fps))
+    source = SidesPutBack.of(source, _STRETCH)
     tracks = Tracks.of(source)
     best, stretch = _telling_frames(source, length + 2 * _OVERLAP), max(_STRETCH, length)
     begun = Beginning.of(source, tracks, _around(best, stretch + 2 * _CONTEXT, n_frames))

@@ -13,6 +13,7 @@ from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ..bodies.kinematic_tree import Body
 from ..bodies.rest_pose import rest_size
+from ..points.consensus import robust_points
 from ..smoothing.long_recordings import learning
 from ..smoothing.long_recordings.overlapping_windows import tracks_of
 from ..smoothing.problem import Given, Problem
@@ -52,7 +53,8 @@ class Source(Protocol):
 @dataclass(frozen=True, eq=False)
 class Observed:
     """points_2d (n_cameras, n_frames, n_markers, 2) in the order of the body's markers, NaN where missing; confidence
-    likewise, or None; log_outlier (n_cameras, n_markers) density of an outlier; noise, or None if it is to be learned.
+    likewise, or None; log_outlier (n_cameras, n_markers) density of an outlier; noise, or None if it is to be learned;
+    exchanged (n_frames, n_markers) where left and right have changed places in all views, None: nowhere.
     """
 
     points_2d: Array
@@ -62,6 +64,7 @@ class Observed:
     confidence: Array | None
     log_outlier: Array
     noise: PixelNoise | None = None
+    exchanged: NDArray[np.bool_] | None = None
 
     @property
     def n_frames(self) -> int:
@@ -80,8 +83,65 @@ class Observed:
         if self.confidence is not None:
             right = np.clip(self.confidence, *_PRIOR_RANGE)
         log_prior = np.log(np.stack([right / USUAL_PRIOR, (1 - right) / (1 - USUAL_PRIOR)], axis=-1))
+        exchanged = np.broadcast_to(False if self.exchanged is None else self.exchanged, right.shape)
         return Pixels(self.rig, self.points_2d, log_prior, self.log_outlier, self.body.skeleton.mirror,
-                      np.zeros(len(self.rig)), np.zeros(right.shape, bool))  # fmt: skip
+                      np.zeros(len(self.rig)), exchanged)  # fmt: skip
+
+    def with_exchanged(self, pairs: NDArray[np.bool_]) -> Observed:
+        """With left and right exchanged in all views where (n_frames, n_markers), alike for both."""
+        partner, confidence = self.body.skeleton.mirror, self.confidence
+        if confidence is not None:
+            confidence = np.where(pairs, confidence[:, :, partner], confidence)
+        points_2d = np.where(pairs[..., None], self.points_2d[:, :, partner], self.points_2d)
+        return replace(self, points_2d=points_2d, confidence=confidence, exchanged=pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class SidesPutBack:
+    """A source in which left and right are exchanged, in all views, where most of them show the other side: the robust
+    points (n_frames, n_markers) jump from one side to the other and back there."""
+
+    source: Source
+    exchanged: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, source: Source, length: int) -> SidesPutBack:
+        """Found in `length` frames at a time."""
+        exchanged = np.zeros((source.n_frames, source.n_markers), bool)
+        for first in range(0, source.n_frames, length):
+            frames = slice(first, min(first + length, source.n_frames))
+            own = source.at(frames)
+            if (np.isfinite(own.points_2d[..., 0]).sum(axis=0) > 1).any():
+                located = robust_points(own.points_2d, own.rig, confidence=own.confidence)
+                exchanged[frames] = exchanged_sides(source.body, located.points_3d)
+        return cls(source, exchanged)
+
+    @property
+    def rig(self) -> CameraRig:
+        return self.source.rig
+
+    @property
+    def fps(self) -> float:
+        return self.source.fps
+
+    @property
+    def body(self) -> Body:
+        return self.source.body
+
+    @property
+    def noise(self) -> PixelNoise | None:
+        return self.source.noise
+
+    @property
+    def n_frames(self) -> int:
+        return self.source.n_frames
+
+    @property
+    def n_markers(self) -> int:
+        return self.source.n_markers
+
+    def at(self, frames: slice | NDArray[np.int64]) -> Observed:
+        return self.source.at(frames).with_exchanged(self.exchanged[frames])
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,13 +239,12 @@ class Beginning:
         """With the animal's size as these frames show it, or that of `like`."""
         pixels, (points_3d, covariances_3d) = source.at(frames).pixels(), tracks.over(frames)
         trusted = np.asarray((pixels.prior_probability > 0.5).any(axis=0))
-        points_3d, seen = np.where(trusted[..., None], points_3d, np.nan), pixels.seen
+        points_3d = np.where(trusted[..., None], points_3d, np.nan)
         if like is None:
             start = Start.of(source.body, points_3d, covariances_3d, source.fps)
         else:
             start = like.moved(points_3d, covariances_3d)
-        pixels, start = straightened(pixels, start)
-        return cls(frames, pixels, seen, start)
+        return cls(frames, pixels, pixels.given, start)
 
     def has(self, frames: slice) -> bool:
         return self.frames.start <= frames.start and frames.stop <= self.frames.stop
@@ -199,13 +258,3 @@ class Beginning:
         from where the fit begins."""
         own = self.place(frames)
         return replace(self.pixels.at(own), offsets=offsets), self.start.spread(own)
-
-
-def straightened(pixels: Pixels, start: Start) -> tuple[Pixels, Start]:
-    """With left and right exchanged, in all views, where markers jump from one side to the other and back."""
-    pairs = exchanged_sides(start.body, start.points_3d)
-    if not pairs.any():
-        return pixels, start
-    points_3d = np.where(pairs[..., None], start.points_3d[:, pixels.partner], start.points_3d)
-    covariances_3d = np.where(pairs[..., None, None], start.covariances_3d[:, pixels.partner], start.covariances_3d)
-    return pixels.with_exchanged(pairs), start.moved(points_3d, covariances_3d)

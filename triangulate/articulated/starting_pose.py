@@ -28,6 +28,7 @@ _LEAST_SIGNAL = 0.1  # share of the squared lengths that is no noise, at least
 _ROUNDS = 10  # of the robust fit of the root
 _CHANGE = 10.0  # log odds against an exchange that begins or ends at some frame
 _EXCHANGED = 0.3  # and against one in each frame
+_LEAST_STEP = 0.1  # of the distance of a pair's markers: by so much they move from frame to frame, at least
 _MOST = 50.0  # of the log odds that a jump can give
 
 
@@ -197,12 +198,12 @@ def exchanged_sides(body: Body, points_3d: Array) -> NDArray[np.bool_]:
     carried = np.zeros((len(own), 3))
     carried[1:] = np.nan_to_num(present_median(np.diff(middle, axis=0), axis=1))
     own = own - np.cumsum(carried, axis=0)[:, None, None]
-    found = _most_likely(_the_same_way(own, known, rest_size(body))) & known
+    found = _most_likely(_the_same_way(own, known)) & known
     exchanged[:, pairs[:, 0]] = exchanged[:, pairs[:, 1]] = found
     return exchanged
 
 
-def _the_same_way(own: Array, known: NDArray[np.bool_], size: float) -> Array:
+def _the_same_way(own: Array, known: NDArray[np.bool_]) -> Array:
     """(n_frames, n_pairs) log odds of the same way round as in the frame before that shows the pair, against the other
     way, from own (n_frames, n_pairs, 2, 3)."""
     odds = np.zeros(known.shape)
@@ -211,7 +212,8 @@ def _the_same_way(own: Array, known: NDArray[np.bool_], size: float) -> Array:
         before, now = own[frames[:-1], j], own[frames[1:], j]
         same, crossed = (((now - other) ** 2).sum(axis=(1, 2)) for other in (before, before[:, ::-1]))
         if len(frames) > 1:
-            variance = max(float(np.median(np.minimum(same, crossed))), (_SPREAD * size) ** 2) * np.diff(frames)
+            apart = np.median(((now[:, 0] - now[:, 1]) ** 2).sum(axis=1))
+            variance = max(np.median(np.minimum(same, crossed)), _LEAST_STEP**2 * apart, 1e-300) * np.diff(frames)
             same, crossed = (np.minimum(squares / variance, _MOST) for squares in (same, crossed))
             odds[frames[1:], j] = crossed - same
     return odds

@@ -95,7 +95,8 @@ def _from_stiff_tracks(
     for _ in range(_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         tracks, prior = _tune_and_smooth(seen, lengths, m, prior, anchor, _QUICK_FRAMES)
-    seen = first.only(~contradicted(first, tracks.points_3d, tracks.spread))
+    seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
+    seen = seen.only(~contradicted(seen, tracks.points_3d, tracks.spread))
     m = min(order or _order_of_some(seen, lengths, anchor), longest)
     return _tune_and_smooth(seen, lengths, m, prior if prior.order == m else None, anchor, _QUICK_FRAMES)
 
