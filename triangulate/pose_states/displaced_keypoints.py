@@ -225,15 +225,16 @@ def _event_costs(observations: Observations, here: Array, there: Array, size: in
 def _stretches_there(own: NDArray[np.bool_], lengths: Array, directions: Array, event: Array) -> NDArray[np.bool_]:
     """Frames of a keypoint, of those that are its `own` candidates, in stretches in which it is there; all (n_frames,).
 
-    Directions gain no more than the log odds against a bone that begins to leave the known poses. An event concerns
-    certain views: frames in which more would have to be displaced are no part of it. Of several costs that frames of a
-    stretch may have, the one of largest posterior is taken.
+    Directions gain no more than the log odds against a bone that begins to leave the known poses, all frames together:
+    one that is outside them in frames that are left, too, has left them anyway. An event concerns certain views: frames
+    in which more would have to be displaced are no part of it. Of several costs that frames of a stretch may have, the
+    one of largest posterior is taken.
     """
     better = own & (lengths + directions > 0)
+    limited = directions * min(1.0, _LOG_OFF_POSE / max(np.abs(directions[own]).sum(), 1e-12))
     best, most = np.zeros_like(own), 0.0
     for cost in np.unique(np.round(np.maximum(event[better], 0.0) / _LOG_VIEWS)) * _LOG_VIEWS:
         same = own & (event < cost + _LOG_VIEWS)
-        limited = directions * min(1.0, _LOG_OFF_POSE / max(np.abs(directions[same]).sum(), 1e-12))
         chosen, gain = _best_stretches(np.where(same, lengths + limited, _IMPOSSIBLE), float(cost))
         if gain > most:
             best, most = chosen, gain
