@@ -21,7 +21,8 @@ from .unsteady_motion import (
 )
 
 _CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it and must fit the memory
-_ACTIVITY_ROUNDS = 4  # of the activity and the tracks at each linearisation
+_ACTIVITY_ROUNDS = 20  # of the activity and the tracks at each linearisation, at most: a rest after a run needs ten
+_SETTLED = 0.1  # change of the activity's logarithm that moves no standard deviation of a track by 3 %
 _ROUNDS = 4  # of Gauss-Newton with inlier probabilities, of a window
 
 
@@ -159,5 +160,8 @@ def smooth_unsteady(seen: Linearised, prior: TimePrior, anchor: float, powers: A
         known = prior.precisions, prior.activity_frames, prior.disturbed
         changes = with_activity(tracks.changes, tracks.differences, *known)
         prior = replace(prior, changes=changes)
+        step = np.abs(np.log(changes[:, 0] / tracks.changes[:, 0])).max()
         tracks = smooth(seen.times(at_activity(powers, changes[:, 0])), prior, anchor)
+        if step < _SETTLED:
+            break
     return tracks, prior

@@ -73,7 +73,7 @@ def test_regions_hold_while_a_real_dog_stands_and_while_it_runs(pixels, lasting)
     points_2d = detector.apply(rig.project(truth), np.random.default_rng(1))
     found = smooth(points_2d, rig, fps=60.0)
     speed = np.median(np.linalg.norm(np.gradient(truth, 1 / 60, axis=0), axis=-1), axis=1)
-    assert 0.88 < coverage(found, truth, speed < 200) < 0.99
+    assert 0.88 < coverage(found, truth, speed < 200) < 0.995
     assert 0.86 < coverage(found, truth, speed > 200) < 0.99
 
 
