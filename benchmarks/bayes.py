@@ -181,7 +181,7 @@ def posterior_time(recording) -> str:
         tracked = tracked_frames.track_frames(problem, learned, frames)
         window = overlapping_windows.open_window(problem, learned, tracked, None)
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
-        factors.append(mode.factor if mode.factor is not None else mode.system.factor(mode.seen, mode.terms)[0])
+        factors.append(mode.system.factor(mode.seen, mode.terms)[0])
     block = 3 * problem.n_keypoints
     with one_blas_thread():
         inverse = lambda i: selected_inverse(factors[i], block)  # noqa: E731
