@@ -15,7 +15,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from muybridge.calibration import BoardDetections, Camera, CharucoBoard, calibrate
+from muybridge.calibration import (
+    BoardDetections,
+    Camera,
+    CharucoBoard,
+    calibrate,
+    simulate_board_motion,
+    simulate_detections,
+)
 
 RAT = Path(__file__).resolve().parents[2] / "shared" / "data" / "rodent_4cam"
 
@@ -43,11 +50,11 @@ def _corners(what: str) -> tuple[dict[str, BoardDetections], int]:
 
         sources = {c: RAT / c / "calibration_images" for c in ("back", "mid", "side", "top")}
         return detect_boards(sources, CharucoBoard(8, 11, 24.0, 18.75), progress=False), 8
-    from benchmarks.calibration_rigs import board_poses, ring_of_cameras, see
+    from benchmarks.calibration_rigs import ring_of_cameras
 
     n_cameras, n_frames = (int(part) for part in what.split("x"))
     board = CharucoBoard(6, 4, 40.0, 30.0)
-    return see(ring_of_cameras(n_cameras), board, *board_poses(n_frames), seed=1), 5
+    return simulate_detections(ring_of_cameras(n_cameras), board, simulate_board_motion(n_frames), seed=1), 5
 
 
 def timed(function, spent: list[np.ndarray]):
