@@ -76,7 +76,10 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Start values: lens rows (n_lenses, 18) with their kinds, camera poses, and board poses of `frames`."""
+    """Start values: lens rows (n_lenses, 18) with their kinds, camera poses, and board poses of `frames`.
+
+    Then the cameras' delays, None: 0, and the board's corners (n_corners, 3) where they are estimated, None: as printed.
+    """
 
     lens: Array
     kinds: tuple[LensKind, ...]
@@ -86,6 +89,7 @@ class Start:
     frame_R: Array
     frame_t: Array
     delay: Array | None = None
+    points: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +189,8 @@ def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, w
     lens = np.where(free | problem.fixed[:, None], start.lens, 0.0)
     views = problem_views(problem, start.frames)
     delay = np.zeros(problem.n_cameras) if start.delay is None else start.delay
-    state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, problem.points, delay)
+    points = problem.points if shape_sigma is None or start.points is None else start.points
+    state = BundleState(lens, start.R, start.t, start.frame_R, start.frame_t, points, delay)
     keep = np.ones(len(views.corner), bool)
     spec = make_spec(problem, start.kinds)
     prior = lens_prior(problem, start.kinds, state.lens)
@@ -229,9 +234,8 @@ def sigma_per_observation(distances: Array, views: Views, sigma: float) -> Array
 def resolved(solution: Solution) -> Start:
     """The solution as the start of another solve."""
     state = solution.state
-    return Start(
-        state.lens, solution.kinds, state.R, state.t, solution.frames, state.frame_R, state.frame_t, state.delay
-    )
+    frames = solution.frames, state.frame_R, state.frame_t
+    return Start(state.lens, solution.kinds, state.R, state.t, *frames, state.delay, state.points)
 
 
 def part_of_frames(solution: Solution, first: int, last: int) -> tuple[BundleState, Views, slice]:
