@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from ...cameras.rotations import left_jacobian, motion_matrix, rotation_matrix
 from ...numerics.arrays import Array
@@ -208,8 +209,8 @@ def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
     step = np.zeros(0)
     if len(right):
         scale = 1 / np.sqrt(np.maximum((1 + damping) * np.diag(arrow.U), 1e-300))
-        factor = np.linalg.cholesky(reduced * scale[:, None] * scale)
-        step = scale * np.linalg.solve(factor.T, np.linalg.solve(factor, scale * right))
+        factor = cho_factor(reduced * scale[:, None] * scale, overwrite_a=True, check_finite=False)
+        step = scale * cho_solve(factor, scale * right, check_finite=False)
     rest = (arrow.v - arrow.W @ step)[..., None]
     frames = np.linalg.solve(np.swapaxes(L, 1, 2), np.linalg.solve(L, rest))[..., 0]
     return step, np.asarray(frames, dtype=float)
