@@ -43,13 +43,19 @@ class Minimum(NamedTuple, Generic[State]):
 
 
 def minimise_with_damping(
-    start: State, linearise: Callable[[State], Linearised[State]], *, max_iterations: int, tolerance: float
+    start: State,
+    linearise: Callable[[State], Linearised[State]],
+    *,
+    max_iterations: int,
+    tolerance: float,
+    damping: float = _FIRST,
 ) -> Minimum[State]:
     """From `start` to the nearest minimum; ends at a relative gain below `tolerance`, or where no step lowers the cost.
 
-    A step is taken only if it lowers the cost: the damping then falls, else it is raised and the step tried again.
+    A step is taken only if it lowers the cost: the damping, `damping` at first, then falls, else it is raised and the
+    step tried again.
     """
-    state, damping = start, _FIRST
+    state = start
     for iteration in range(1, max_iterations + 1):
         lower, gain, damping = _lower(linearise(state), damping)
         if lower is None:

@@ -46,11 +46,13 @@ class HeldOut:
         return np.sqrt(squares(self.residuals))
 
 
-def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS) -> HeldOut:
+def held_out(
+    solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS, tolerance: float = 1e-6
+) -> HeldOut:
     """Error on boards that the calibration did not see.
 
     Fold k holds out `frames[k::n_folds]` of the frames that at least two cameras see; the rig is solved from all
-    others, frozen, and each held-out board fitted as a rigid body.
+    others, frozen, and each held-out board fitted as a rigid body. `tolerance`: relative gain at which a solution ends.
     """
     problem, start, views = solution.problem, resolved(solution), solution.views
     n_views = np.bincount(views.frame, minlength=len(solution.frames))
@@ -61,15 +63,15 @@ def held_out(solution: Solution, *, shape_sigma: float | None = None, n_folds: i
         test[shared[k::n_folds]] = True
         if not test.any() or test.all():
             continue
-        parts.append(_fold(problem, frames_of(start, ~test), frames_of(start, test), shape_sigma))
+        parts.append(_fold(problem, frames_of(start, ~test), frames_of(start, test), shape_sigma, tolerance))
     if not parts:
         return HeldOut(np.zeros((0, 2)), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
     return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
-def _fold(problem: Problem, train: Start, test: Start, shape_sigma) -> tuple[Array, NDArray, NDArray, Array]:
+def _fold(problem: Problem, train: Start, test: Start, shape_sigma, tolerance) -> tuple[Array, NDArray, NDArray, Array]:
     """The parts of `HeldOut` of boards fitted with frozen cameras; gross outliers left out of the fit only."""
-    trained = solve(problem, train, shape_sigma=shape_sigma, warm=True)
+    trained = solve(problem, train, shape_sigma=shape_sigma, warm=True, tolerance=tolerance)
     fit, views = fit_frozen(trained, test)
     lengths = _length_errors(trained, fit.state, test.frames) if trained.problem.motion is None else np.zeros(0)
     return fit.residuals, views.camera[views.view_of], test.frames[views.frame[views.view_of]], lengths

@@ -179,11 +179,14 @@ def robust_sigma(distances: Array) -> float:
     return max(float(np.median(finite)) / RAYLEIGH_MEDIAN, 1e-6) if len(finite) else 1e-6
 
 
-def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, warm: bool = False) -> Solution:
+def solve(
+    problem: Problem, start: Start, *, shape_sigma: float | None = None, warm: bool = False, tolerance: float = 1e-6
+) -> Solution:
     """Bundle adjustment from `start`, twice reweighted, gross outliers left out.
 
     `shape_sigma`: standard deviation expected of a corner's displacement, world units; None: the board is as printed.
     `warm`: the start is near the answer already, the wide first loss is left out.
+    `tolerance`: relative gain at which the last rounds end.
     """
     free = np.stack([free_lens(kind) for kind in start.kinds])
     lens = np.where(free | problem.fixed[:, None], start.lens, 0.0)
@@ -201,10 +204,10 @@ def solve(problem: Problem, start: Start, *, shape_sigma: float | None = None, w
         spec = replace(spec, prior=prior, variance=(wide.scale / LOSS_SCALE) ** 2)
         state = minimise(state, still, views, wide, max_iterations=8, tolerance=1e-3).state
         state = minimise(state, spec, views, wide, max_iterations=40, tolerance=1e-4).state
-    return refine(problem, state, start.kinds, start.frames, views, shape_sigma)
+    return refine(problem, state, start.kinds, start.frames, views, shape_sigma, tolerance)
 
 
-def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
+def refine(problem, state, kinds, frames, views, shape_sigma, tolerance) -> Solution:
     """The last rounds of `solve`: loss at the scale of the noise, gross outliers out, until the noise is stable."""
     spec = make_spec(problem, kinds)
     distances = np.sqrt(squares(residuals_of(state, spec, views)))
@@ -213,7 +216,7 @@ def refine(problem, state, kinds, frames, views, shape_sigma) -> Solution:
         keep = distances < GROSS * sigma_per_observation(distances, views, sigma)
         spec = make_spec(problem, kinds, None if shape_sigma is None else shape_sigma / sigma)
         spec = replace(spec, prior=lens_prior(problem, kinds, state.lens), variance=sigma**2)
-        fit = minimise(state, spec, views, Loss(LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=1e-6)
+        fit = minimise(state, spec, views, Loss(LOSS_SCALE * sigma, keep), max_iterations=60, tolerance=tolerance)
         state, distances = fit.state, np.sqrt(squares(fit.residuals))
         last, sigma = sigma, robust_sigma(distances)
         if abs(sigma / last - 1) < 0.02:
