@@ -78,7 +78,7 @@ class Problem:
 class Start:
     """Start values: lens rows (n_lenses, 18) with their kinds, camera poses, and board poses of `frames`.
 
-    Then the cameras' delays, None: 0, and the board's corners (n_corners, 3) where they are estimated, None: as printed.
+    Then the cameras' delays, None: 0, and the board's corners (n_corners, 3) where they are estimated, None: printed.
     """
 
     lens: Array
