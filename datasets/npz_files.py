@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,14 @@ from numpy.typing import NDArray
 from .size_limit import oversize
 
 
-def read_npz(path: str | os.PathLike) -> dict[str, NDArray]:
-    """{name: array} of a file that `numpy.savez` wrote.
+def read_npz(path: str | os.PathLike, needed: Sequence[str] = ()) -> dict[str, NDArray]:
+    """{name: array} of a file that `numpy.savez` wrote, and that has at least the arrays `needed`.
 
     Raises
     ------
     ValueError
-        The file is no such archive, holds a pickle, or declares more than the memory limit.
+        The file is no such archive, is damaged, holds a pickle, lacks an array, or declares more than the memory
+        limit.
     """
     path = Path(path)
     try:
@@ -27,11 +30,14 @@ def read_npz(path: str | os.PathLike) -> dict[str, NDArray]:
         if reason:
             raise ValueError(reason)
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"it is no .npz file, or cut off ({error})") from error
+            content = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+        raise ValueError(f"it is no .npz file, cut off or damaged ({error})") from error
     except IsADirectoryError as error:
         raise ValueError("it is a folder, no .npz file") from error
+    if lacking := [name for name in needed if name not in content]:
+        raise ValueError(f"it has no {lacking[0]!r}; it holds {list(content)}")
+    return content
 
 
 def _declared(path: Path) -> int:

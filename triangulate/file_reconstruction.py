@@ -29,7 +29,7 @@ from .left_out_pixels import stretches_to_judge
 from .points.recording_noise import estimate_noise
 from .pose_states.pose_prior import PosePrior
 from .predicted_regions import BLOCK, N_POINTS, Coverage, check_cameras, judge_stretches
-from .reconstruction import coverages_of, maker_of_poses
+from .reconstruction import attributes_of, maker_of_poses
 from .reconstruction_settings import Settings, check_settings, described
 
 _SAMPLE = 20  # frames of a piece whose error bars enter the median of all
@@ -192,7 +192,7 @@ def _write_individuals(
                 write_changed(source, own, lambda part, i=i: part.isel(individual=i, drop=True))
                 write_reconstruction(own, path, rig, settings, cause=cause, executor=executor)
         poses = [stack.enter_context(opened_views(path)) for path in paths]
-        more, n_frames = coverages_of(poses, names) | dict(attributes), poses[0].sizes["time"]
+        more, n_frames = attributes_of(poses, names) | dict(attributes), poses[0].sizes["time"]
         index = xr.DataArray(list(names), dims="individual", name="individual")
 
         def piece(start: int) -> xr.Dataset:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -114,9 +115,20 @@ def in_order(skeleton: Skeleton, keypoints: Sequence[str]) -> Skeleton:
     return replace(skeleton, keypoints=tuple(keypoints))
 
 
+@contextmanager
+def of_recording(number: int, n_recordings: int) -> Iterator[None]:
+    """Say in errors about a recording which one of several it is, from 0."""
+    try:
+        yield
+    except ValueError as error:
+        if n_recordings == 1:
+            raise
+        raise ValueError(f"recording {number + 1} of {n_recordings}: {error}") from error
+
+
 def check_fps(fps: float | None) -> float:
     """The frame rate; ValueError where it is no positive number."""
-    if fps is None or not (np.isfinite(fps) and fps > 0):
+    if fps is None or isinstance(fps, str) or not (np.isfinite(fps) and fps > 0):
         raise ValueError(f"fps is {fps!r}; expected a positive number of frames per second")
     return float(fps)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -160,7 +161,7 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
         parts = [_pose(views.isel(individual=i, drop=True), rig, settings) for i in range(views.sizes["individual"])]
         names = views["individual"].values
         pose = xr.concat(parts, dim=xr.DataArray(names, dims="individual", name="individual"))
-        return described(pose.assign_attrs(coverages_of(parts, [str(name) for name in names])), rig, settings.recorded)
+        return described(pose.assign_attrs(attributes_of(parts, [str(name) for name in names])), rig, settings.recorded)
     if method in framewise_methods.METHODS:
         sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
         timing = settings.window, settings.max_gap, settings.chunk_frames
@@ -175,9 +176,9 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
     return described(pose, rig, settings.recorded)
 
 
-def coverages_of(parts: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str, str]:
-    """The attributes on coverage of the individuals' poses, each with its name."""
-    attrs = {}
+def attributes_of(parts: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str, Any]:
+    """The attributes on coverage and bodies of the individuals' poses, each with its name."""
+    attrs: dict[str, Any] = {}
     tables = {name: part.attrs["coverage"] for name, part in zip(names, parts, strict=True) if "coverage" in part.attrs}
     if tables:
         records = [{"individual": name, **row} for name, table in tables.items() for row in json.loads(table)]
@@ -185,6 +186,14 @@ def coverages_of(parts: Sequence[xr.Dataset], names: Sequence[str]) -> dict[str,
     for key in ("coverage_words", "coverage_warning", "coverage_failed"):
         said = [f"{name}: {part.attrs[key]}" for name, part in zip(names, parts, strict=True) if key in part.attrs]
         attrs |= {key: "\n".join(said)} if said else {}
+    if "bone_lengths" in parts[0].attrs:
+        own = {key: [json.loads(part.attrs[key]) for part in parts] for key in ("bone_lengths", "undetermined_angles")}
+        lengths, unknown = (list(zip(names, own[key], strict=True)) for key in own)
+        attrs["bone_lengths"] = json.dumps(
+            {f"{name} {bone}": length for name, of in lengths for bone, length in of.items()}
+        )
+        attrs["undetermined_angles"] = json.dumps([f"{name} {angle}" for name, of in unknown for angle in of])
+        attrs["prior_share"] = [float(part.attrs["prior_share"]) for part in parts]
     return attrs
 
 

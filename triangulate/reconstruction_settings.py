@@ -58,8 +58,9 @@ class Settings:
     def recorded(self) -> dict[str, Any]:
         """What the pose's provenance names."""
         names = ("method", "window", "max_gap", "swaps")
-        checked = {"check_coverage": True} if self.check_coverage else {}
-        return {name: getattr(self, name) for name in names} | self.options | checked
+        more = {"check_coverage": True} if self.check_coverage else {}
+        more |= {} if self.prior is None else {"prior": type(self.prior).__name__}
+        return {name: getattr(self, name) for name in names} | self.options | more
 
 
 _OWN = [field.name for field in fields(Settings) if field.name != "options"]  # keywords of `reconstruct`

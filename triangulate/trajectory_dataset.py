@@ -62,7 +62,7 @@ def label_body_fit(fit, points_2d: Array, rig: CameraRig, *, keypoints: list[str
 
     body_angle, body_angle_std, body_velocity and body_velocity_std have the dimensions (time, body_joint); the first
     three are the root's place in world units, the others radians. The attributes hold the body's name, the bone
-    lengths, and the angles that the pixels do not determine.
+    lengths, the angles that the pixels do not determine, and `prior_share`.
     """
     names = list(fit.body.marker_names)
     columns = [names.index(name) if name in names else -1 for name in keypoints]
@@ -89,6 +89,7 @@ def label_body_fit(fit, points_2d: Array, rig: CameraRig, *, keypoints: list[str
         body=fit.body.name,
         bone_lengths=json.dumps({name: [length, std] for name, length, std in lengths}),
         undetermined_angles=json.dumps(angles[~fit.determined].tolist()),
+        prior_share=fit.prior_share,
     )
 
 

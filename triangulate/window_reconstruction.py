@@ -20,11 +20,12 @@ from ..datasets.ensembles import ensemble_std
 from ..datasets.stretches import joined
 from ..datasets.validators import singular_dims
 from ..numerics.arrays import Array
-from .articulated.body_fit import check_n_frames, checked_body, marker_columns, observed
+from .articulated.body_fit import check_n_frames, checked_body, observed
 from .articulated.pixel_noise import PixelNoise
 from .articulated.recording_fit import learn as learn_body
 from .articulated.recording_start import Observed
 from .bodies.kinematic_tree import Body
+from .bodies.named_markers import marker_columns
 from .framewise_methods import needed_symmetries, noise, sampled, unswapped, view_arrays
 from .input_checks import check_observations, from_views, in_order
 from .noise.detector_noise import DetectorNoise

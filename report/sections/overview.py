@@ -37,7 +37,7 @@ from ..warning_ranking import N_SHOWN, SizedWarning, ranked_warnings
 # attributes of a pose that the summary and the section on quality show
 _SHOWN_ELSEWHERE = (
     "warnings", "rig_warnings", "left_out_cameras", "left_out", "left_out_failed", "coverage", "coverage_words",
-    "coverage_warning", "coverage_failed", "bone_lengths", "undetermined_angles"
+    "coverage_warning", "coverage_failed", "bone_lengths", "undetermined_angles", "prior_share"
 )  # fmt: skip
 
 
@@ -139,7 +139,8 @@ def _warnings(found: list[SizedWarning], pose: xr.Dataset | None) -> Markup:
 
 
 def body_section(pose: xr.Dataset | None) -> Section | None:
-    """Bone lengths of the body that was fitted, and the angles that the pixels do not determine."""
+    """Bone lengths of the body that was fitted, what was taken of a trained prior of its movement, and the angles that
+    the pixels do not determine."""
     if pose is None or "bone_lengths" not in pose.attrs:
         return None
     unit = pose["position"].attrs["units"]
@@ -147,10 +148,21 @@ def body_section(pose: xr.Dataset | None) -> Section | None:
     rows = [(name, length, std, percent(std / length)) for name, (length, std) in lengths.items()]
     unknown = json.loads(str(pose.attrs.get("undetermined_angles", "[]")))
     note = f"The body '{pose.attrs['body']}', fitted to the pixels of all cameras at once."
+    if "prior" in json.loads(str(pose.attrs.get("options", "{}"))):
+        taken = [_of_prior(share) for share in np.atleast_1d(pose.attrs["prior_share"])]
+        names = [f"{name}: " for name in pose["individual"].values] if "individual" in pose.dims else [""]
+        note += f" Of the trained prior of movement: {'; '.join(map(''.join, zip(names, taken, strict=True)))}."
     if unknown:
         note += f" What is seen does not determine {', '.join(unknown)}: their bands are what the limits leave."
     heading = ("bone", f"length, {unit}", f"sd, {unit}", "sd")
     return section("body", "Body", element("p", note, class_="note"), table(heading, rows, "Bone lengths"))
+
+
+def _of_prior(share: float) -> str:
+    """What the pixels chose, see `BodyFit.prior_share`."""
+    if np.isnan(share):
+        return "nothing was taken, the pixels are likelier without it"
+    return "which joints move together was taken" if share else "only how much each joint moves was taken"
 
 
 def truth_section(errors: pd.DataFrame | None) -> Section | None:

@@ -182,8 +182,9 @@ def _given(session: Session) -> dict[str, Any]:
 
 
 def _refusals(session: Session) -> list[str]:
-    """Settings that do not go together, files of a prior or a noise that cannot be read, pictures of another size."""
+    """Settings or files that do not go together or cannot be read, pictures of another size."""
     from ...triangulate import read_body
+    from ...triangulate.articulated.movement.movement_prior import trained_covariance
     from ...triangulate.reconstruction_settings import check_settings, method_options
 
     method, given, problems = method_of(session), RECONSTRUCT.given(session), []
@@ -192,10 +193,9 @@ def _refusals(session: Session) -> list[str]:
         own = {name: value for name, value in given.items() if name in method_options(method)}
         gap, chunk = given.get("max_gap", 0.0), given.get("chunk_frames")
         check_settings(method, files.get("prior"), given.get("body"), gap, chunk, own)
-        if all(path.exists() for path in files.values()):
-            trained(session)
+        read = trained(session) if all(path.exists() for path in files.values()) else {}
         if "body" in given:
-            read_body(named_body(session))
+            trained_covariance(read.get("prior"), read_body(named_body(session)))
     except (ValueError, OSError) as error:
         problems.append(f"[reconstruct] {error}")
     except KeyError:

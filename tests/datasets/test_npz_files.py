@@ -37,3 +37,16 @@ def test_pickles_and_damaged_files_are_refused(tmp_path):
     (tmp_path / "b.npz").write_bytes((tmp_path / "b.npz").read_bytes()[:500])
     with pytest.raises(ValueError, match="cut off"):
         read_npz(tmp_path / "b.npz")
+    np.savez_compressed(tmp_path / "c.npz", a=np.arange(1000.0))
+    content = bytearray((tmp_path / "c.npz").read_bytes())
+    content[len(content) // 2] ^= 0x55
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="damaged"):
+        read_npz(tmp_path / "c.npz")
+
+
+def test_an_array_that_is_needed_and_lacking_is_named(tmp_path):
+    np.savez(tmp_path / "a.npz", a=np.arange(3.0))
+    assert "a" in read_npz(tmp_path / "a.npz", ["a"])
+    with pytest.raises(ValueError, match=r"it has no 'b'; it holds \['a'\]"):
+        read_npz(tmp_path / "a.npz", ["a", "b"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -16,7 +15,8 @@ from ...numerics.banded import one_blas_thread
 from ..bodies.body_files import read_body
 from ..bodies.forward_kinematics import load_jax
 from ..bodies.kinematic_tree import Body
-from ..input_checks import check_fps, check_observations, from_views
+from ..bodies.named_markers import marker_columns, of_markers
+from ..input_checks import check_fps, check_observations, from_views, of_recording
 from ..noise.detector_noise import DetectorNoise, log_outlier_density
 from ..smoothing.smoother import corrected_pixels
 from .body_posterior import BodyFit
@@ -170,14 +170,12 @@ def fit_body(
     if not recordings:
         raise ValueError("points_2d is an empty list; give at least one recording")
     settings = {"order": order, "time_offsets": time_offsets, "window": window, "prior": prior}
+    rigs, confidences, learned = _for_each(rig, recordings, "rig"), _for_each(confidence, recordings, "confidence"), []
     with one_blas_thread():
-        learned = [
-            learn(_checked(own, its_rig, its_confidence, fps, body, keypoints, noise), **settings)
-            for own, its_rig, its_confidence in zip(
-                recordings, _for_each(rig, recordings, "rig"), _for_each(confidence, recordings, "confidence"),
-                strict=True,
-            )
-        ]  # fmt: skip
+        for i, own in enumerate(recordings):
+            with of_recording(i, len(recordings)):
+                checked = _checked(own, rigs[i], confidences[i], fps, body, keypoints, noise)
+                learned.append(learn(checked, **settings))
         if several:
             return fitted_together(learned, progress)
         return learned[0].fitted(progress)
@@ -243,39 +241,3 @@ def observed(
     if confidence is not None:
         points_2d = np.where((confidence > 0)[..., None], points_2d, np.nan)
     return Observed(points_2d, rig, fps, body, confidence, log_outlier, pixel_noise)
-
-
-def marker_columns(body: Body, keypoints: Sequence[str], n_keypoints: int) -> NDArray[np.int64]:
-    """(n_markers,) position of each marker among the keypoints of the data, -1 where they lack it.
-
-    Raises
-    ------
-    ValueError : keypoints and data do not fit together, or no marker is among them
-
-    Warns
-    -----
-    UserWarning : markers are lacking
-    """
-    if len(keypoints) != n_keypoints:
-        raise ValueError(
-            f"points_2d has {n_keypoints} keypoints and there are {len(keypoints)} names; give"
-            " keypoints=[...], the names in the order of the data"
-        )
-    missing = [name for name in body.marker_names if name not in keypoints]
-    if len(missing) == len(body.marker_names):
-        raise ValueError(
-            f"none of the markers of body '{body.name}' is among the keypoints {list(keypoints)}; it has"
-            f" {list(body.marker_names)}"
-        )
-    if missing:
-        warnings.warn(
-            f"the data lack the markers {missing} of body '{body.name}': it is fitted without them", stacklevel=3
-        )
-    return np.array([list(keypoints).index(name) if name not in missing else -1 for name in body.marker_names])
-
-
-def of_markers(points_2d: Array, columns: NDArray[np.int64]) -> Array:
-    """The pixels in the order of the body's markers, NaN for a marker that the data lack."""
-    ordered = points_2d[:, :, columns]
-    ordered[:, :, columns < 0] = np.nan
-    return ordered

@@ -72,8 +72,8 @@ class BodyFit:
     process_stds : ndarray, shape (n_angles,)
         Standard deviation of an angle's innovation, its part that the earlier frames do not predict.
     prior_share : float
-        Share of the correlations of the trained `MovementPrior` that the pixels chose: 1, 0.5, or 0 where only how much
-        each angle moves is its own. NaN where there was none, or the recording is more likely without it.
+        Share of the correlations of the trained `MovementPrior` that the pixels chose: 1, or 0 where only how much each
+        angle moves is the prior's. NaN where there was none, or the pixels are likelier without it.
     body : Body
         The body, in world units and of the animal's size; its lengths are the prior's.
     fps : float, hertz

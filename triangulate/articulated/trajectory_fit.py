@@ -89,7 +89,7 @@ def fit_trajectory(
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
     places, moved = state.markers(model.body), np.inf
     settled, segments = not learn or root is not None, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
-    n_rounds, led_away = rounds + _MORE_ROUNDS if learn else rounds, 2 * _FARTHEST
+    n_rounds, farthest = rounds + _MORE_ROUNDS if learn else rounds, _FARTHEST
     for number in range(n_rounds):
         last = (number >= rounds - 1 and settled) or number == n_rounds - 1
         sought = ANGLES if root is not None else BIASES if last else SHAPE
@@ -113,9 +113,9 @@ def fit_trajectory(
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
         step = _step(kinematics.markers - places, covariances_3d)
         at_rest = step < _AT_REST or (not learn and found.converged)
-        if number == n_rounds - 1 or (last and (at_rest or step > 0.5 * led_away)):
+        if number == n_rounds - 1 or (last and (at_rest or step > farthest)):
             break
-        led_away = step if last else led_away
+        farthest = 0.5 * farthest if last else farthest
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
         if root is None:
             shares = model.prior.shown(state.angles, posterior.lagged, segments)

@@ -253,13 +253,12 @@ class DetectorNoise:
             If the file does not hold the noise of a detector.
         """
         try:
-            content = read_npz(path)
+            content = read_npz(path, ("keypoints", "cameras", *_BY_VIEW, *_BY_KEYPOINT))
             names = tuple(str(name) for name in content["keypoints"]) or None
             cameras = tuple(str(name) for name in content["cameras"])
             arrays = {name: content[name] for name in (*_BY_VIEW, *_BY_KEYPOINT)}
-        except (KeyError, ValueError, EOFError) as error:
-            reason = f"it has no {error}" if isinstance(error, KeyError) else error
-            raise ValueError(f"{path} does not hold the noise of a detector (DetectorNoise.save): {reason}") from error
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} does not hold the noise of a detector (DetectorNoise.save): {error}") from error
         return cls(cameras=cameras, keypoints=names, **arrays)
 
 

@@ -34,11 +34,11 @@ def write_prior(path: str | Path, skeleton: Skeleton, arrays: Mapping[str, Any])
 def read_prior(path: str | Path) -> tuple[Skeleton, dict[str, Array]]:
     """What `write_prior` wrote; raises ValueError for another file."""
     try:
-        content = read_npz(path)
+        content = read_npz(path, ("keypoints", "bones", "symmetries", "root", *ARRAYS[:-1]))
         bones = tuple((str(a), str(b)) for a, b in content["bones"])
         symmetries = tuple((str(a), str(b)) for a, b in content["symmetries"])
         keypoints = tuple(str(name) for name in content["keypoints"])
         skeleton = Skeleton(keypoints, bones, symmetries, str(content["root"]) or None)
-    except (KeyError, ValueError, EOFError) as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a pose prior written by PosePrior.save: {error}") from error
     return skeleton, {name: content[name] for name in ARRAYS if name in content}

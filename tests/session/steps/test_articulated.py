@@ -33,6 +33,7 @@ def test_angles_of_the_body_reach_kinematics_and_report_and_a_long_recording_goe
     np.testing.assert_array_equal(motion["angle_std"].sel(joint=turns), own["body_angle_std"])
     page = (session.output / "report.html").read_text()
     assert "Bone lengths" in page
+    assert "Of the trained prior of movement: which joints move together was taken" in page
     assert turns[-1] in page
     monkeypatch.setattr(reconstruction_files, "LONG", 0)
     RECONSTRUCT.work(session, False)
@@ -42,7 +43,7 @@ def test_angles_of_the_body_reach_kinematics_and_report_and_a_long_recording_goe
         np.testing.assert_allclose(found[name], pose[name], rtol=1e-6, atol=1e-9, err_msg=name)
 
 
-def test_a_prior_of_another_method_is_refused_before_the_run(tmp_path):
+def test_a_prior_of_another_method_or_body_is_refused_before_the_run(tmp_path):
     recording = make_session(n_cameras=3, n_frames=20)
     options = {"method": "articulated", "body": "rodent", "prior": "poses.npz", "check_coverage": False}
     recording.tables["reconstruct"] = options
@@ -50,6 +51,9 @@ def test_a_prior_of_another_method_is_refused_before_the_run(tmp_path):
     PosePrior.fit(recording.truth, SKELETON, 1).save(tmp_path / "poses.npz")
     problems, _, _ = foreseen(session)
     assert "poses.npz is not a movement prior" in "".join(problems)
+    MovementPrior(("pitch", "wing_flap"), np.eye(2)).save(tmp_path / "poses.npz")
+    problems, _, _ = foreseen(session)
+    assert "the prior has none of the turns of body 'rodent'" in "".join(problems)
 
 
 def test_markers_that_the_points_lack_are_the_cause_that_check_names(tmp_path):

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from ....datasets.atomic_files import atomic_write
 from ....datasets.names import repeated_names
 from ....datasets.npz_files import read_npz
 from ....numerics.arrays import Array, freeze
 from ...bodies.kinematic_tree import Body
+from ...input_checks import of_recording
 from ..body_posterior import BodyFit
 from .angle_prior import FIRST_TURN
 from .recorded_movement import common_covariance, of_fit, of_points, turns_shown
 
 _FORMAT = 1  # version of the files
+_N_TURNS_OF_ROOT = 2  # pitch and roll, which every body has
+_N_NAMED = 6  # turns that a message names
+_LEAST_APART = 1e-6  # eigenvalue of the correlations: of less, systems of equations are not solved to the digits of x
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +61,24 @@ class MovementPrior:
     covariance: Array
 
     def __post_init__(self):
+        if isinstance(self.turns, str) or np.ndim(self.turns) != 1:
+            raise ValueError(f"turns is {self.turns!r}; expected a list of names")
         object.__setattr__(self, "turns", tuple(str(name) for name in self.turns))
-        covariance, n = np.array(self.covariance, dtype=float), len(self.turns)
+        try:
+            covariance, n = np.array(self.covariance, dtype=float), len(self.turns)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"covariance is no matrix of numbers: {error}") from error
         if repeated := repeated_names(self.turns):
             raise ValueError(f"turns repeat {repeated}; every angle needs its own name")
         if covariance.shape != (n, n) or not n:
             raise ValueError(f"covariance has shape {covariance.shape}, expected {(n, n)} for {n} turns")
         if not np.isfinite(covariance).all() or not np.allclose(covariance, covariance.T):
             raise ValueError("covariance must be finite and symmetric")
-        if not np.linalg.eigvalsh(covariance)[0] > 0:
+        stds = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        if not (stds > 0).all() or np.linalg.eigvalsh(covariance / np.outer(stds, stds))[0] < _LEAST_APART:
             raise ValueError(
-                "covariance is not positive definite: some angles never move, or it is of fewer frames than angles"
+                "covariance is not positive definite, or nearly not: some angles never move, some move as one, or it is"
+                " of fewer frames than angles"
             )
         freeze(self, "covariance", covariance)
 
@@ -75,8 +88,8 @@ class MovementPrior:
     @classmethod
     def fit(
         cls,
-        recordings: BodyFit | Array | Sequence[BodyFit | Array],
-        body: Body | None = None,
+        recordings: BodyFit | xr.Dataset | Array | Sequence[BodyFit | xr.Dataset | Array],
+        body: Body | str | Path | None = None,
         *,
         fps: float | None = None,
         keypoints: Sequence[str] | None = None,
@@ -85,15 +98,16 @@ class MovementPrior:
 
         Parameters
         ----------
-        recordings : BodyFit, or ndarray, shape (n_frames, n_keypoints, 3), or a sequence of them
+        recordings : BodyFit, xarray.Dataset, or ndarray, shape (n_frames, n_keypoints, 3), or a list of them
             Of animals that move like those to come: what `fit_body` found in well observed recordings, of bodies with
-            the same angles; or points in 3D, world units, NaN where missing: motion capture, or a good pose.
-        body : Body, optional
-            Laid into points in 3D; they need it.
+            the same angles; a good pose; or points in 3D, world units, NaN where missing: motion capture.
+        body : Body, str or pathlib.Path, optional
+            Laid into poses and points; they need it. The size is the recording's.
         fps : float, hertz, optional
-            Frames per second of points in 3D; they need it.
+            Frames per second of points, which need it; a pose has its own.
         keypoints : sequence of str, optional
-            Names along the keypoint axis of points in 3D. By default those of the body's markers, in their order.
+            Names along the keypoint axis of points; a pose has its own. By default those of the body's markers, in
+            their order.
 
         Returns
         -------
@@ -103,15 +117,23 @@ class MovementPrior:
         Raises
         ------
         ValueError
-            There is no recording, body or fps is missing, names do not fit, a recording lacks angles of the first, or
-            nothing moves.
+            There is no recording, body or fps is missing, names do not fit, fewer than three frames have three located
+            markers, a recording lacks angles of the first, or nothing moves.
+        TypeError
+            A recording is none of these.
+
+        Warns
+        -----
+        UserWarning
+            Points lack markers of the body.
 
         Notes
         -----
         Maximum likelihood of the velocities, with a scale for each recording. The fewer frames, the more it is shrunk
         to angles that move each on its own. Angles that a recording does not determine are left out of it, and out of
-        the prior where none does; of points in 3D all that move are used. Bad cameras show little of how joints move
-        together: forty of the benchmark's sprints as they are give a third of what accurate ones do.
+        the prior where none does; of points in 3D all that move are used, in frames with three located markers. Bad
+        cameras show little of how joints move together: forty of the benchmark's sprints as they are give a third of
+        what accurate ones do.
 
         Examples
         --------
@@ -129,7 +151,10 @@ class MovementPrior:
         parts: list[Any] = list(recordings) if isinstance(recordings, list | tuple) else [recordings]
         if not parts:
             raise ValueError("there are no recordings; give at least one")
-        moved = [of_fit(part) if isinstance(part, BodyFit) else of_points(part, body, fps, keypoints) for part in parts]
+        moved = []
+        for i, part in enumerate(parts):
+            with of_recording(i, len(parts)):
+                moved.append(of_fit(part) if isinstance(part, BodyFit) else of_points(part, body, fps, keypoints))
         turns = turns_shown(moved)
         return cls(turns, common_covariance([own.in_order_of(turns) for own in moved]))
 
@@ -149,7 +174,12 @@ class MovementPrior:
         Raises
         ------
         ValueError
-            The body has none of the prior's turns.
+            The body has none of the prior's turns, or only those of the root.
+
+        Warns
+        -----
+        UserWarning
+            The prior lacks more than half of the body's turns.
 
         Examples
         --------
@@ -161,9 +191,17 @@ class MovementPrior:
         """
         turns = body.angle_names[FIRST_TURN:]
         own = [i for i, name in enumerate(turns) if name in self.turns]
-        if not own:
+        if not [i for i in own if i >= _N_TURNS_OF_ROOT or len(turns) == _N_TURNS_OF_ROOT]:
             raise ValueError(
-                f"the prior has none of the turns of body '{body.name}', {list(turns)}; it has {list(self.turns)}"
+                f"the prior has none of the turns of body '{body.name}', {_some(turns[_N_TURNS_OF_ROOT:])}; it has"
+                f" {_some(self.turns)}: it is of another body"
+            )
+        if 2 * len(own) < len(turns):
+            lacking = [name for name in turns if name not in self.turns]
+            warnings.warn(
+                f"the prior lacks {len(lacking)} of the {len(turns)} turns of body '{body.name}', {_some(lacking)}:"
+                " they move each on its own; is it of another body?",
+                stacklevel=2,
             )
         rows = [self.turns.index(turns[i]) for i in own]
         covariance = np.diag(np.full(len(turns), np.median(np.diag(self.covariance))))
@@ -209,10 +247,15 @@ class MovementPrior:
         ('thigh_swing', 'shank_bend')
         """
         try:
-            content = read_npz(path)
-            return cls(tuple(str(name) for name in content["turns"]), content["covariance"])
-        except (KeyError, ValueError, EOFError) as error:
+            content = read_npz(path, ("turns", "covariance"))
+            return cls(content["turns"], content["covariance"])
+        except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a movement prior written by MovementPrior.save: {error}") from error
+
+
+def _some(turns: Sequence[str]) -> str:
+    """The first of these names."""
+    return f"{list(turns[:_N_NAMED])}{' and others' if len(turns) > _N_NAMED else ''}"
 
 
 def trained_covariance(prior: MovementPrior | None, body: Body) -> Array | None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
+from ....datasets import DatasetError, check_pose, fps_of
 from ....numerics.arrays import Array
+from ...bodies.body_files import read_body
 from ...bodies.kinematic_tree import Body
+from ...bodies.named_markers import marker_columns, of_markers
 from ...input_checks import check_fps
 from ..body_posterior import BodyFit
 from ..starting_pose import angles_in_points
@@ -17,7 +22,7 @@ from .angle_prior import FIRST_TURN
 
 _LEAST_SHRUNK = 0.05  # to the diagonal, of a covariance of many frames: no two animals' joints move quite alike
 _LEAST_MOVED = 1e-3  # radians per second, root mean square: what is slower was not seen to move
-_FEWEST = 3  # frames
+_FEWEST = 3  # frames, and markers in a frame: of fewer the body cannot be placed
 _ROUNDS = 20  # of the covariance and the recordings' scales, which settle within ten
 
 
@@ -40,21 +45,40 @@ def of_fit(fit: BodyFit) -> Movement:
     return Movement(fit.body.angle_names[FIRST_TURN:], velocities[:, FIRST_TURN:])
 
 
-def of_points(points_3d: Array, body: Body | None, fps: float | None, keypoints: Sequence[str] | None) -> Movement:
-    points = np.asarray(points_3d, dtype=float)
+def of_points(
+    points_3d: Array | xr.Dataset, body: Body | str | Path | None, fps: float | None, keypoints: Sequence[str] | None
+) -> Movement:
+    if isinstance(points_3d, xr.Dataset | xr.DataArray):
+        pose = check_pose(points_3d)
+        if "individual" in pose.dims:
+            raise DatasetError("the pose holds several individuals; select one: pose.isel(individual=0)")
+        points_3d, fps = pose["position"].values, fps_of(pose) if fps is None else fps
+        keypoints = [str(name) for name in pose["keypoint"].values]
     if body is None or fps is None:
         raise ValueError("points in 3D need body= and fps=: the body is laid into them")
-    names = list(body.marker_names if keypoints is None else keypoints)
-    if points.ndim != 3 or points.shape[1:] != (len(names), 3) or len(points) < _FEWEST:
-        raise ValueError(
-            f"points have shape {points.shape}; expected (n_frames, {len(names)}, 3) with {_FEWEST} frames at least"
-        )
-    columns = [names.index(name) if name in names else -1 for name in body.marker_names]
-    ordered = points[:, columns]
-    ordered[:, np.array(columns) < 0] = np.nan
-    ordered[~np.isfinite(ordered).all(axis=-1)] = np.nan
-    angles = angles_in_points(body, ordered, check_fps(fps))
-    return Movement(body.angle_names[FIRST_TURN:], np.gradient(angles, axis=0)[:, FIRST_TURN:] * fps)
+    body = body if isinstance(body, Body) else read_body(body)
+    points, names = _checked(points_3d), list(body.marker_names if keypoints is None else keypoints)
+    points = of_markers(points, marker_columns(body, names, points.shape[1]))
+    points[~np.isfinite(points).all(axis=-1)] = np.nan
+    placed = np.isfinite(points[..., 0]).sum(axis=1) >= _FEWEST
+    if placed.sum() < _FEWEST:
+        raise ValueError(f"{placed.sum()} frames have {_FEWEST} located markers of body '{body.name}'; {_FEWEST} frames"
+                         " at least are needed")  # fmt: skip
+    angles = angles_in_points(body, points, check_fps(fps))
+    return Movement(body.angle_names[FIRST_TURN:], np.gradient(angles, axis=0)[placed, FIRST_TURN:] * fps)
+
+
+def _checked(points_3d: Array) -> Array:
+    """Points in 3D as floats; ValueError or TypeError where they are none."""
+    try:
+        points = np.asarray(points_3d, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"a recording is {type(points_3d).__name__}; expected what `fit_body` returns, points in 3D, or a pose"
+        ) from error
+    if points.ndim != 3 or points.shape[2] != 3:
+        raise ValueError(f"points have shape {points.shape}; expected (n_frames, n_keypoints, 3)")
+    return points
 
 
 def turns_shown(recordings: Sequence[Movement]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from muybridge.datasets import views_dataset
-from muybridge.triangulate import MovementPrior, fit_body, reconstruct
+from muybridge.datasets import pose_dataset, views_dataset
+from muybridge.triangulate import MovementPrior, fit_body, reconstruct, write_body
 from muybridge.triangulate.articulated.arrow_system import ArrowSystem
 from muybridge.triangulate.articulated.movement.angle_prior import AnglePrior
 from muybridge.triangulate.articulated.movement.movement_choice import log_evidence
@@ -113,13 +113,35 @@ def test_a_fit_teaches_and_leaves_out_what_it_does_not_determine(rig):
 
 def test_turns_are_matched_by_name():
     prior = MovementPrior(("shank_bend", "tail_wag", "thigh_swing"), [[4.0, 0.0, -1.0], [0.0, 9.0, 0.0], [-1, 0, 5]])
-    found = prior.for_body(BODY)
+    with pytest.warns(UserWarning, match="lacks 4 of the 6 turns"):
+        found = prior.for_body(BODY)
     i, j = TURNS.index("thigh_swing"), TURNS.index("shank_bend")
     assert found[i, j] == found[j, i] == -1.0
     assert found[i, i] == 5.0
     assert found[TURNS.index("roll"), TURNS.index("roll")] == 5.0  # the median
+
+
+@pytest.mark.parametrize("turns", [("tail_wag",), ("pitch", "roll", "tail_wag")])
+def test_the_prior_of_another_body_is_refused_although_every_root_pitches_and_rolls(turns):
     with pytest.raises(ValueError, match="none of the turns of body 'walker'"):
-        MovementPrior(("tail_wag",), [[1.0]]).for_body(BODY)
+        MovementPrior(turns, np.eye(len(turns))).for_body(BODY)
+
+
+def test_a_prior_that_lacks_few_turns_is_taken_silently(recwarn):
+    MovementPrior(TURNS[:3], np.eye(3)).for_body(BODY)
+    assert not recwarn
+
+
+def test_a_pose_and_a_body_by_its_file_teach_as_points_do_and_empty_frames_do_not_count(prior, tmp_path):
+    write_body(BODY, tmp_path / "walker.toml")
+    gap = np.full((30, len(BODY.marker_names), 3), np.nan)
+    poses = [
+        pose_dataset(points, keypoints=BODY.marker_names, times=np.arange(len(points)) / FPS, unit="mm")
+        for points in (np.concatenate([own, gap]) for own in other_runs())
+    ]
+    learned = MovementPrior.fit(poses, tmp_path / "walker.toml")
+    assert learned.turns == prior.turns
+    np.testing.assert_allclose(learned.covariance, prior.covariance, atol=0.02 * np.diag(prior.covariance).max())
 
 
 def test_the_posterior_of_the_covariance_lies_between_the_trained_one_and_the_recordings():
@@ -184,6 +206,7 @@ def test_reconstruct_takes_it(prior, rig):
     own = fit_body(points_2d, rig, fps=FPS, body=BODY, confidence=np.ones(points_2d.shape[:-1]), prior=prior)
     pose = reconstruct(views, rig, method="articulated", body=BODY, prior=prior)
     np.testing.assert_allclose(pose["position"].values, own.points_3d, atol=1e-6)
+    assert pose.attrs["prior_share"] == own.prior_share == 1.0
 
 
 def test_it_survives_its_file(prior, tmp_path):
@@ -203,6 +226,9 @@ def test_it_survives_its_file(prior, tmp_path):
         (("a", "b"), np.eye(3), "expected"),
         (("a", "b"), [[1, 2], [2, 1]], "positive definite"),
         (("a", "b"), [[1, np.nan], [np.nan, 1]], "finite"),
+        (("a", "b"), [[1, 1 - 1e-9], [1 - 1e-9, 1]], "nearly not"),
+        (("a", "b"), [["x", 0], [0, 1]], "no matrix of numbers"),
+        ("ab", np.eye(2), "list of names"),
     ],
 )
 def test_a_prior_that_is_none_is_refused(turns, covariance, words):
@@ -217,9 +243,14 @@ def test_recordings_that_cannot_teach_are_refused(rig):
         (points, {"fps": FPS}, "need body="),
         (points, {"body": BODY}, "need body="),
         (points[:2], {"body": BODY, "fps": FPS}, "3 frames at least"),
-        (points, {"body": BODY, "fps": FPS, "keypoints": ["neck"]}, "expected"),
+        ([points, np.full_like(points, np.nan)], {"body": BODY, "fps": FPS}, "recording 2 of 2: 0 frames"),
+        (np.tile(points[:1], (20, 1, 1)), {"body": BODY, "fps": FPS}, "no recording shows any angle that moves"),
+        (points, {"body": BODY, "fps": "60"}, "fps is '60'"),
+        (points, {"body": BODY, "fps": FPS, "keypoints": ["neck"]}, "there are 1 names"),
     ):
         with pytest.raises(ValueError, match=words):
             MovementPrior.fit(recordings, **options)
+    with pytest.raises(TypeError, match="a recording is str"):
+        MovementPrior.fit("trot.npz", BODY, fps=FPS)
     with pytest.raises(TypeError, match=r"MovementPrior\.fit"):
         fit_body(seen(trot(20), rig, 1.0), rig, fps=FPS, body=BODY, prior=np.eye(6))
