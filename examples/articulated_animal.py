@@ -4,7 +4,8 @@
 
 Simulates half a second of a cheetah's sprint in front of six fisheye cameras with the errors of a real detector, fits
 the shipped body, and writes four pictures: the body, the skeleton over the frames, angles over time with their bands,
-and a strip of stick figures of one stride. With recordings of your own, replace `record` by read_views and read_rig.
+and a strip of stick figures of one stride. With recordings of your own, replace `seen` by read_views and `cameras` by
+read_rig.
 """
 
 import sys
@@ -46,22 +47,27 @@ def cameras():
     return CameraRig(tuple(rig), unit="mm", up=np.array([0.0, 0, 1]))
 
 
-def record(body, rig, n_frames=50, seed=0):
-    """Pixels as a detector finds them, and the true angles."""
+def gallop(body, n_frames, seed):
+    """Angles of half a second or so of an animal that swings its joints a little in its own way."""
     rng, times = np.random.default_rng(seed), np.arange(n_frames) / FPS
-    angles = np.tile(body.rest_angles, (n_frames, 1))
+    angles, cycle = np.tile(body.rest_angles, (n_frames, 1)), times / STRIDE + rng.uniform()
     for name, (amplitude, mean, phase) in SWINGS.items():
-        wave = mean + amplitude * np.cos(2 * np.pi * (times / STRIDE + phase))
-        angles[:, body.angle_names.index(name)] = np.radians(wave)
+        own = amplitude * (1 + 0.1 * rng.normal()), phase + 0.02 * rng.normal()
+        angles[:, body.angle_names.index(name)] = np.radians(mean + own[0] * np.cos(2 * np.pi * (cycle + own[1])))
     angles[:, 0] = 1500 + 24000 * times
-    angles[:, 2] = 740 + 55 * np.cos(2 * np.pi * (times / STRIDE + 0.4))
+    angles[:, 2] = 740 + 55 * np.cos(2 * np.pi * (cycle + 0.4))
+    return angles
+
+
+def seen(angles, body, rig, rng):
+    """Pixels as a detector finds them."""
     points_2d = rig.project(body.markers(angles))
     errors = rng.normal(0, 12, points_2d.shape)
-    for t in range(1, n_frames):  # errors that last for some frames
+    for t in range(1, len(angles)):  # errors that last for some frames
         errors[:, t] = 0.8 * errors[:, t - 1] + 0.6 * errors[:, t]
     gross = rng.uniform(size=points_2d.shape[:-1]) < 0.05
     errors[gross] = rng.normal(0, 400, (gross.sum(), 2))
-    return points_2d + errors, angles
+    return points_2d + errors
 
 
 def draw_skeleton(fit, ax, frames, shift=0.0):
@@ -95,7 +101,8 @@ def main(folder="articulated_animal"):
     folder = Path(folder)
     folder.mkdir(exist_ok=True)
     body, rig = read_body("cheetah"), cameras()
-    points_2d, truth = record(body, rig)
+    truth = gallop(body, 50, seed=0)
+    points_2d = seen(truth, body, rig, np.random.default_rng(0))
     fit = fit_body(points_2d, rig, fps=FPS, body=body)
     off = np.linalg.norm(fit.points_3d - body.markers(truth), axis=-1)
     print(f"markers: median error {np.median(off):.0f} mm, 90th percentile {np.quantile(off, 0.9):.0f} mm")

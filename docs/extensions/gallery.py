@@ -18,7 +18,10 @@ from sphinx.util.docutils import SphinxDirective
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RUN = ("encoding.py", "kinematics_angles.py")  # take the path of a picture; seconds each
-PICTURES = {"labelling_page.py": "labelling.jpg", "articulated_animal.py": "body_cheetah.png"}  # kept in docs/
+PICTURES = {  # kept in docs/
+    "labelling_page.py": "labelling.jpg", "articulated_animal.py": "body_cheetah.png",
+    "movement_prior.py": "movement_prior.png",
+}  # fmt: skip
 
 
 class Gallery(SphinxDirective):
