@@ -102,6 +102,8 @@ def infer_poses(
     ValueError
         The rig has no `up` (the heading needs the vertical), the skeleton is no tree or has other bones than the
         prior, the recording's bones are less than half or more than twice as long as the prior's, or as `smooth`.
+    TypeError
+        The prior is no PosePrior.
 
     Warns
     -----
@@ -176,7 +178,10 @@ def check_poses(problem: Problem, prior: PosePrior | None) -> PosePrior | None:
     Raises
     ------
     ValueError : the rig has no vertical, or the skeleton no bones
+    TypeError : it is no pose prior
     """
+    if prior is not None and not isinstance(prior, PosePrior):
+        raise TypeError(f"prior is {type(prior).__name__}; pose states take a PosePrior (PosePrior.fit)")
     _check_vertical(problem.rig)
     skeleton = problem.skeleton
     if skeleton is None or not len(skeleton.bones) or (skeleton.parents < 0).all():

@@ -1,9 +1,11 @@
 """Joints that move together: learned from other recordings, and taken as far as the pixels are likelier with it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from muybridge.datasets import pose_dataset, views_dataset
 from muybridge.triangulate import MovementPrior, fit_body, reconstruct, write_body
@@ -207,6 +209,20 @@ def test_reconstruct_takes_it(prior, rig):
     pose = reconstruct(views, rig, method="articulated", body=BODY, prior=prior)
     np.testing.assert_allclose(pose["position"].values, own.points_3d, atol=1e-6)
     assert pose.attrs["prior_share"] == own.prior_share == 1.0
+
+
+def test_several_animals_have_what_was_taken_and_their_lengths_by_name(prior, rig):
+    """Those of the first one stood for all."""
+    runs = [seen(trot(20, phase=phase), rig, 2.0) for phase in (0.7, 2.0)]
+    known = {"cameras": rig.names, "keypoints": BODY.marker_names, "times": np.arange(20) / FPS}
+    views = xr.concat([views_dataset(own, **known) for own in runs], dim="individual").assign_coords(
+        individual=["a", "b"]
+    )
+    pose = reconstruct(views, rig, method="articulated", body=BODY, prior=prior)
+    assert len(pose.attrs["prior_share"]) == 2
+    assert set(json.loads(pose.attrs["bone_lengths"])) == {f"{own} {n}" for own in "ab" for n in BODY.length_names}
+    with pytest.raises(TypeError, match=r"MovementPrior; pose states take a PosePrior"):
+        reconstruct(views, rig, method="gimbal", skeleton=BODY.skeleton, prior=prior)
 
 
 def test_it_survives_its_file(prior, tmp_path):
