@@ -1,6 +1,7 @@
 """Search for constant delays of cameras without times: several starts, judged by boards that were held out.
 
-And exposures that are not evenly spaced: the deviation of each view's time, from the board's own motion.
+A webcam moreover exposes some milliseconds early or late, frame by frame, which passes for errors of lenses and poses:
+each view's deviation is a Gaussian unknown, seen in the board's own motion.
 """
 
 from __future__ import annotations

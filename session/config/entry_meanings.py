@@ -97,7 +97,7 @@ MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {
     "reconstruct": {
         "check_coverage": ("true or false", "true",
             "Check the error bars by leaving each camera out, and rescale them where they fail; needs 3 cameras."),
-        "prior": ("path", "learned from the recording",
+        "prior": ("path", "learned from the recording (gimbal), or none",
             "What PosePrior.save (method gimbal) or MovementPrior.save (method articulated) wrote."),
         "noise": ("path", "estimated from the recording", "Noise of the detector that DetectorNoise.save wrote."),
         "match_individuals": ("true or false", "true", "Match several tracks per view across views, frame by frame."),

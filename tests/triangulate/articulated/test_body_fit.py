@@ -205,7 +205,8 @@ def test_fisheye_cameras_and_one_frame_rate_later():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"keypoints": ["a"] * 6}, "none of the markers"),
+        ({"keypoints": list("abcdef")}, "none of the markers"),
+        ({"keypoints": ["a"] * 6}, r"repeat \['a'\]"),
         ({"keypoints": ["neck"]}, "1 names"),
         ({"order": 7}, "order is 7"),
         ({"window": -1.0}, "positive number of seconds"),
