@@ -248,7 +248,7 @@ class MovementPrior:
         """
         try:
             content = read_npz(path, ("turns", "covariance"))
-            return cls(content["turns"], content["covariance"])
+            return cls(tuple(map(str, np.atleast_1d(content["turns"]))), content["covariance"])
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a movement prior written by MovementPrior.save: {error}") from error
 
