@@ -75,11 +75,14 @@ def a_recording(_: pytest.MonkeyPatch) -> dict[str, object]:
 
 
 def views_of_a_body(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What the page of the body starts from; the fit is slow, so only its arguments are checked."""
-    monkeypatch.setattr(triangulate, "fit_body", create_autospec(triangulate.fit_body))
+    """What the page of the body starts from; fits are slow, so only their arguments are checked."""
+    for name in ("fit_body", "MovementPrior"):
+        monkeypatch.setattr(triangulate, name, create_autospec(getattr(triangulate, name)))
     rig = small_rig(2)
     views = views_dataset(np.zeros((2, 3, 1, 2)), cameras=rig.names, keypoints=["nose"], times=np.arange(3) / 100)
-    return {"ax": Figure().add_subplot(projection="3d"), "views": views, "rig": rig}
+    others = [f"{kind}_{number}" for kind in ("capture", "pose", "fit") for number in (1, 2)]
+    given = {"ax": Figure().add_subplot(projection="3d"), "views": views, "rig": rig, "names": ["nose"]}
+    return given | dict.fromkeys(others)
 
 
 def pictures_to_label(_: pytest.MonkeyPatch) -> dict[str, object]:
