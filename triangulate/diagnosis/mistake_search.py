@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from itertools import combinations, permutations
 from math import factorial
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from ...cameras import _kernels_epipolar
+from ...cameras import Camera, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
 from ...numerics.arrays import Array
 from ...numerics.robust_scale import present_median
@@ -43,6 +44,7 @@ class MistakeSearch:
         # the scale of the log error: what the best pair has, and no more than a tenth of what counts as agreement
         self.scale = float(np.clip(known.min(initial=np.inf), 1e-3, 0.1 * self.agrees))
         self.pair_px = pair_px
+        self._views_of: dict[tuple[int, int], tuple[Change, Camera, Array, Array]] = {}
 
     def run(self) -> tuple[list[Mistake], tuple[int, ...], dict[int, Change]]:
         """The mistakes of the simplest explanation, and the order and changes that undo them."""
@@ -93,7 +95,7 @@ class MistakeSearch:
                     continue
                 before = self._camera_cost(views, c)
                 for change in [*self.changes, *self._shift(views, c), *self._focal(views, c)]:
-                    trial = views.changed(c, change)
+                    trial = self._changed(views, c, change)
                     gain = before - self._camera_cost(trial, c)
                     if gain > best[0] * (1.0 if best[1] is None else 1.02):
                         best = (gain, trial, c, change)
@@ -102,13 +104,21 @@ class MistakeSearch:
             views, changes[best[2]] = best[1], best[3]
         return (views, tuple(range(len(self.names))), changes) if changes else None
 
+    def _changed(self, views: ViewPairs, camera: int, change: Change) -> ViewPairs:
+        """The views with the change of a camera that is as it was given; its points are worked out once."""
+        key = camera, id(change)
+        if key not in self._views_of:  # which holds the change, too: no other one gets its id
+            alone = self.views.changed(camera, change)
+            self._views_of[key] = change, alone.cameras[camera], alone.raw[camera], alone.ideal[camera]
+        return views.with_view(camera, *self._views_of[key][1:])
+
     def _everywhere(self) -> _Explanation | None:
         """One change of all cameras alike."""
         best, lowest = None, self._cost(self.views) - _LEAST_GAIN
         for change in [*self.changes, *self.everywhere]:
             if change.kind in ("another unit", "left and right exchanged", "individuals in another order"):
                 continue  # of all cameras alike it changes nothing
-            views = self.views.changed_alike(change)
+            views = reduce(partial(self._changed, change=change), range(len(self.names)), self.views)
             cost = self._cost(views)
             if cost < lowest:
                 given = tuple(range(len(self.names)))

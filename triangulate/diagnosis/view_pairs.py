@@ -47,10 +47,14 @@ class ViewPairs:
     def changed(self, camera: int, change: Change) -> ViewPairs:
         """With the change of one camera."""
         pose = change.pose(self.cameras[camera])
+        points = change.points(self.raw[camera].copy(), pose)
+        return self.with_view(camera, pose, points, _flat(points, pose))
+
+    def with_view(self, camera: int, pose: Camera, points: Array, flat: Array) -> ViewPairs:
+        """With another pose and other points of one camera, raw and without distortion."""
         views = self if pose is self.cameras[camera] else self.posed(camera, pose)
         raw, ideal = self.raw.copy(), self.ideal.copy()
-        raw[camera] = change.points(raw[camera], pose)
-        ideal[camera] = _flat(raw[camera], pose)
+        raw[camera], ideal[camera] = points, flat
         return replace(views, raw=raw, ideal=ideal)
 
     def changed_alike(self, change: Change) -> ViewPairs:
