@@ -70,7 +70,7 @@ def test_the_command_loads_no_engine_before_a_step_runs():
 
 
 def test_check_states_the_facts_in_a_process_of_its_own(small_recording):
-    command = [sys.executable, "-m", "muybridge.session.command_line", "check", str(small_recording)]
+    command = [sys.executable, "-m", "muybridge", "check", str(small_recording)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert result.returncode == 0
     assert "160x120" in result.stdout
