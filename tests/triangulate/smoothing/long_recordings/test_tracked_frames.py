@@ -72,5 +72,6 @@ def test_windows_of_a_real_dog_that_stands_and_runs_give_the_answer_in_one_piece
     points_2d = rig.project(truth) + np.random.default_rng(1).normal(0, 3.0, (3, *truth.shape[:2], 2))
     whole, found = (smooth(points_2d, rig, fps=60.0, window=window) for window in (1e4, 10.0))
     std = np.sqrt(np.diagonal(whole.covariances_3d, axis1=-2, axis2=-1))
-    assert np.nanmax(np.abs(found.points_3d - whole.points_3d) / std) < 0.01
+    # each window ends the rounds of its activity by itself
+    assert np.nanmax(np.abs(found.points_3d - whole.points_3d) / std) < 0.05
     assert np.nanmean(np.linalg.norm(whole.points_3d - truth, axis=-1)) < 6.0  # of strides taken for jumps: 6.4
