@@ -14,6 +14,7 @@ from .bundle_unknowns import BundleState, Loss, Views, squares
 from .robust_solution import (
     GROSS,
     LOSS_SCALE,
+    TOLERANCE,
     Problem,
     Solution,
     Start,
@@ -47,7 +48,7 @@ class HeldOut:
 
 
 def held_out(
-    solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS, tolerance: float = 1e-6
+    solution: Solution, *, shape_sigma: float | None = None, n_folds: int = N_FOLDS, tolerance: float = TOLERANCE
 ) -> HeldOut:
     """Error on boards that the calibration did not see.
 

@@ -22,6 +22,7 @@ from .initial_lenses import LensKind, free_lens, lens_camera, lens_matrix
 from .initial_poses import board_outline, frame_poses
 
 LOSS_SCALE = 3.0  # standard deviations at which the Cauchy loss bends: it costs Gaussian noise little
+TOLERANCE = 1e-6  # relative gain of a solution that has ended
 GROSS = 30.0  # standard deviations beyond which a corner is left out: no noise reaches them
 
 
@@ -180,7 +181,12 @@ def robust_sigma(distances: Array) -> float:
 
 
 def solve(
-    problem: Problem, start: Start, *, shape_sigma: float | None = None, warm: bool = False, tolerance: float = 1e-6
+    problem: Problem,
+    start: Start,
+    *,
+    shape_sigma: float | None = None,
+    warm: bool = False,
+    tolerance: float = TOLERANCE,
 ) -> Solution:
     """Bundle adjustment from `start`, twice reweighted, gross outliers left out.
 

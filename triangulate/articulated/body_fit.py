@@ -120,7 +120,6 @@ def fit_body(
     ValueError
         Shapes do not fit, the prior has no turn of the body, none of its markers is among the keypoints, or too few are
         located to place the animal.
-
     TypeError
         The prior is no MovementPrior.
 

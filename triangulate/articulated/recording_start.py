@@ -141,7 +141,8 @@ class SidesPutBack:
         return self.source.n_markers
 
     def at(self, frames: slice | NDArray[np.int64]) -> Observed:
-        return self.source.at(frames).with_exchanged(self.exchanged[frames])
+        own, pairs = self.source.at(frames), self.exchanged[frames]
+        return own.with_exchanged(pairs) if pairs.any() else own
 
 
 @dataclass(frozen=True, eq=False)
