@@ -16,6 +16,9 @@ from muybridge.cameras.rotations import look_at
 from muybridge.datasets import Skeleton
 from tests.chromium import ARGUMENTS, CHROMIUM
 
+# no test cuts the power: a file need not lie on the disk before its test goes on, which takes 10 ms each
+os.fsync = lambda descriptor: None
+
 # modules and test functions stay: to search for cycles of garbage after each 700 new objects, as Python does, takes a
 # quarter of the time in which the tests are collected
 gc.set_threshold(30_000, 10, 50)

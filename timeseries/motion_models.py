@@ -53,13 +53,20 @@ def damped_rhythm_model(logs: Array) -> MotionModel:
     """
     damping, rate, power = np.exp(logs)
     unit = 1.0 / (damping + rate)
-    pair = [1.0, 2 * damping * unit, unit**2 * (damping**2 + rate**2)]
-    coefficients = np.convolve(pair, pair)[:0:-1]
+    friction, stiffness = 2 * damping * unit, unit**2 * (damping**2 + rate**2)
+    # (s² + friction s + stiffness)², its coefficients from the constant one on
+    coefficients = [stiffness**2, 2 * friction * stiffness, friction**2 + 2 * stiffness, 2 * friction]
+    # cov(a^(i), a^(j)) = (−1)^((i−j)/2) m_(i+j) of a process of variance 1, 0 where i + j is odd: the moments by the
+    # stationarity of cov(a^(3), a^(j)) for j = 0, 1, 2, the density of its noise by that for j = 3
+    m2 = stiffness**2 / (friction**2 + stiffness)
+    m4, m6 = stiffness * m2, stiffness**3
+    covariance = np.array([[1, 0, -m2, 0], [0, m2, 0, -m4], [-m2, 0, m4, 0], [0, -m4, 0, m6]])
+    density = 4 * friction**3 * stiffness * m2
     drift, diffusion = np.diag(np.ones(5), 1), np.zeros((6, 6))
-    drift[5, 2:] = -coefficients
-    covariance, density = _stationary(coefficients)
-    diffusion[5, 5] = density * power * unit**4
-    return _model(unit, drift, diffusion, covariance * power * unit**4)
+    drift[5, 2:] = np.negative(coefficients)
+    variance = power * unit**4
+    diffusion[5, 5] = density * variance
+    return _model(unit, drift, diffusion, covariance * variance)
 
 
 def stride_model(logs: Array) -> MotionModel:
@@ -95,25 +102,3 @@ def _model(unit: float, drift: Array, diffusion: Array, stationary: Array) -> Mo
     known, spacing = np.zeros(N_NODES, dtype=np.bool_), 1.0 / (NODES_PER_STEP * unit)
     drift, diffusion, stationary = (np.ascontiguousarray(part) for part in (drift, diffusion, stationary))
     return MotionModel(unit, drift, diffusion, stationary, nodes[0], nodes[1], known, spacing)
-
-
-def _stationary(coefficients: Array) -> tuple[Array, float]:
-    """Covariance (p, p) of the process and its derivatives when its variance is 1, and the noise density it needs.
-
-    Only even moments of the spectrum enter, cov(a^(i), a^(j)) = (−1)^((i−j)/2) m_(i+j); stationarity of
-    cov(a^(p−1), a^(j)) gives p − 1 linear equations for them.
-    """
-    p = len(coefficients)
-    i, j = np.indices((p, p))
-    even = (i + j) % 2 == 0
-    sign = np.where(even, (-1.0) ** (np.abs(i - j) // 2), 0.0)
-    moment = (i + j) // 2
-    equations = np.zeros((p, p))
-    for row in range(p - 1):
-        for k in range(p):
-            equations[row, moment[k, row]] -= coefficients[k] * sign[k, row]
-        equations[row, moment[p - 1, row + 1]] += sign[p - 1, row + 1]
-    equations[p - 1, 0] = 1.0
-    moments = np.linalg.solve(equations, np.eye(p)[p - 1])
-    covariance = sign * moments[moment]
-    return covariance, float(2 * coefficients @ covariance[:, p - 1])
