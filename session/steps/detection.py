@@ -11,8 +11,7 @@ import xarray as xr
 from ...datasets import combine_ensemble
 from ...datasets.atomic_files import atomic_write
 from ...datasets.netcdf import read_attributes
-from ...datasets.stretches import judged_frames, write_pieces
-from ...formats import read_views
+from ...datasets.stretches import write_pieces
 from ...formats.predictions.detectors import has_several
 from ...formats.video.instants import Instants
 from ..config import Session, SessionError
@@ -67,17 +66,10 @@ def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None)
     if not has_points(session):
         _predict_videos(session, progress, tasks)
         return
-    (function,), instants = PREDICT.functions(session), recording_instants(session)
-    sources, options = session.sources("points"), points_options(session, instants)
-    destination = session.output / "views.nc"
+    sources, instants = session.sources("points"), recording_instants(session)
+    options = points_options(session, instants)
     windows = PREDICT.call(session, views_in_windows, sources, session.output, **options)
-    if windows is None:
-        read = PREDICT.call(session, function, sources, **options)
-        notes = _notes_on_length(session, instants, read.sizes["time"])
-        (views,) = _accepted(session, iter([read]), read.sizes["time"], notes)
-        PREDICT.write(session, views, destination)
-        return
-    with windows.held, atomic_write(destination) as partial:
+    with windows.held, atomic_write(session.output / "views.nc") as partial:
         notes = _notes_on_length(session, instants, windows.n_frames)
         like = windows.spread() if has_several(sources) else None
         write_pieces(_accepted(session, windows.pieces(), windows.n_frames, notes, like), partial, windows.n_frames)
@@ -154,18 +146,10 @@ def views_of_points(session: Session, *, spread: bool = False) -> xr.Dataset:
 
     sources, options = session.sources("points"), points_options(session, recording_instants(session))
     windows = views_in_windows(sources, None, **options)
-    if windows is None:
-        read = read_views(sources, **options)
-        _refuse_few(session, _points_per_view(read), read.sizes["time"])
-        return combine_ensemble(read)
     with windows.held:
         counted: Any = sum(_points_per_view(piece) for piece in windows.pieces())
         _refuse_few(session, counted, windows.n_frames)
-        if spread:
-            return combine_ensemble(windows.spread())
-        first = windows.between(0, 1).sizes
-        judged = judged_frames(windows.n_frames, first["keypoint"] * first.get("individual", 1))
-        return combine_ensemble(windows.between(judged.start, judged.stop))
+        return combine_ensemble(windows.spread() if spread else windows.middle())
 
 
 def _points_per_view(views: xr.Dataset) -> xr.DataArray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from ...datasets import check_pose, write_dataset
+from ...datasets import check_pose
 from ...datasets.atomic_files import atomic_write
 from ...datasets.netcdf import opened_dataset
 from ...datasets.stretches import write_pieces
@@ -22,7 +22,6 @@ _BESIDE = 1_000  # frames on either side of a stretch that its velocities are sm
 
 
 def _kinematics(session: Session, progress: bool) -> None:
-    destination = session.output / "kinematics.nc"
     with opened_dataset(session.output / "pose.nc") as opened:
         pose = singular_dims(opened, "pose")
         inputs, n_frames = KINEMATICS.input_attribute(session, {}), pose.sizes["time"]
@@ -35,10 +34,7 @@ def _kinematics(session: Session, progress: bool) -> None:
                 motion = motion.merge(contact.isel(time=own), combine_attrs="drop_conflicts")
             return motion.assign_attrs(inputs)
 
-        if n_frames <= _STRETCH:
-            write_dataset(piece(0), destination)
-            return
-        with atomic_write(destination) as partial:
+        with atomic_write(session.output / "kinematics.nc") as partial:
             write_pieces(map(piece, range(0, n_frames, _STRETCH)), partial, n_frames)
 
 

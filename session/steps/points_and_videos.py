@@ -11,7 +11,6 @@ import xarray as xr
 
 from ...datasets import Array
 from ...datasets.names import NETCDF_SUFFIXES
-from ...formats import read_views
 from ...formats.catalogue import recognised
 from ...formats.video.frame_times import read_frame_times
 from ...formats.video.instants import Instants
@@ -37,8 +36,6 @@ def length_of(name: str, points: Path | tuple[Path, ...], fps: float | None = No
     from ...formats.predictions.long_recordings.windowed_views import views_in_windows
 
     windows = views_in_windows({name: points}, None, fps=fps or 1.0)
-    if windows is None:
-        return read_views({name: points}, fps=fps or 1.0).sizes["time"]
     with windows.held:
         return windows.n_frames
 

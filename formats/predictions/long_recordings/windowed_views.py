@@ -1,4 +1,4 @@
-"""The views of long recordings, made of other tools' files one window of time after the other."""
+"""The views of a recording of any length, made of other tools' files: of a long one a window of time at a time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import xarray as xr
 
-from ....datasets.stretches import joined
+from ....datasets.stretches import joined, judged_frames
 from ...files import FormatError, stored_bytes
 from ...video.instants import Instants
 from ..detectors import files_of_detectors, has_several
 from ..instant_rows import at_instants
 from ..joined_views import Recording, recording_of, views_between
-from ..reading import split_tables
+from ..reading import read_views, split_tables
 from ..tracks import Track
 from .kept_tracks import WINDOW, KeptTrack, keep_track
 
@@ -32,29 +32,39 @@ class WindowedViews(NamedTuple):
     n_frames : frames of the recording
     between : the views from one frame to before another
     held : what is to be closed after use
+    window : frames of a piece; all of a short recording, which is held whole
     """
 
     n_frames: int
     between: Callable[[int, int], xr.Dataset]
     held: ExitStack
+    window: int
 
     def pieces(self) -> Iterator[xr.Dataset]:
         """All of the views in consecutive pieces."""
-        for start in range(0, self.n_frames, WINDOW):
-            yield self.between(start, min(start + WINDOW, self.n_frames))
+        for start in range(0, self.n_frames, self.window):
+            yield self.between(start, min(start + self.window, self.n_frames))
+
+    def middle(self) -> xr.Dataset:
+        """The frames by which whole cameras are judged (`judged_frames`); all of a short one."""
+        if self.n_frames <= self.window:
+            return self.between(0, self.n_frames)
+        sizes = self.between(0, 1).sizes
+        judged = judged_frames(self.n_frames, sizes["keypoint"] * sizes.get("individual", 1))
+        return self.between(judged.start, judged.stop)
 
     def spread(self) -> xr.Dataset:
         """Stretches of consecutive frames spread over the recording; all of a short one."""
-        if self.n_frames <= _STRETCHES * _STRETCH:
+        if self.n_frames <= max(self.window, _STRETCHES * _STRETCH):
             return joined(list(self.pieces()))
         starts = np.linspace(0, self.n_frames - _STRETCH, _STRETCHES).astype(int).tolist()
         return joined([self.between(i, i + _STRETCH) for i in starts])
 
 
-def views_in_windows(sources: Mapping[str, Any], folder: Path | None, **options: Any) -> WindowedViews | None:
-    """As `read_views`, with its options, for long recordings; None of short ones.
+def views_in_windows(sources: Mapping[str, Any], folder: Path | None, **options: Any) -> WindowedViews:
+    """As `read_views`, with its options, of which some frames are made at a time where the files are large.
 
-    folder : where the values of the files are kept meanwhile, in one without a name; None: the system's
+    folder : where the values of large files are kept meanwhile, in one without a name; None: the system's
 
     Raises
     ------
@@ -63,7 +73,9 @@ def views_in_windows(sources: Mapping[str, Any], folder: Path | None, **options:
     files = files_of_detectors(sources)
     paths = {Path(path) for own in files for path in own.values() if isinstance(path, str | os.PathLike)}
     if sum(map(stored_bytes, paths)) <= LONG:
-        return None
+        views = read_views(sources, **options)
+        n_frames = views.sizes["time"]
+        return WindowedViews(n_frames, lambda start, stop: views.isel(time=slice(start, stop)), ExitStack(), n_frames)
     with ExitStack() as held:
         kept = held.enter_context(tempfile.TemporaryFile(dir=folder))
         try:
@@ -91,7 +103,7 @@ def views_in_windows(sources: Mapping[str, Any], folder: Path | None, **options:
             ]
             return views_between(recording, tracks, start, stop)
 
-        return WindowedViews(len(recording.times), between, held.pop_all())
+        return WindowedViews(len(recording.times), between, held.pop_all(), WINDOW)
 
 
 def _kept_tracks(files: Mapping[str, Any], kept: BinaryIO) -> dict[str, KeptTrack]:
