@@ -27,27 +27,21 @@ def judged_frames(n_frames: int, n_points: int) -> slice:
 
 
 def read_thinned(path: Path, most: int, without: Collection[str] = ()) -> xr.Dataset:
-    """A dataset of at most so many instants: of a longer one every n-th, without some variables; it says so.
+    """A dataset, without some variables, of at most so many instants: of a longer one every n-th; it says so.
 
-    The attribute `every` holds n, `n_frames` how many instants the file has.
+    The attribute `every` holds n, `n_frames` how many instants the file has. One stretch of time is read after the
+    other.
     """
-    with opened_dataset(path) as opened:
-        if opened.sizes["time"] <= most:
+    with opened_dataset(path) as whole:
+        opened, n_frames = whole.drop_vars(without, errors="ignore"), whole.sizes["time"]
+        every = -(-n_frames // most)
+        if every < 2:
             return opened.load()
-        return thinned(opened.drop_vars([name for name in without if name in opened]), most)
-
-
-def thinned(opened: xr.Dataset, most: int) -> xr.Dataset:
-    """`read_thinned` of an opened file, of which one stretch of time is read after the other."""
-    n_frames = opened.sizes["time"]
-    every = -(-n_frames // most)
-    if every < 2:
-        return opened.load()
-    length = every * max(1, _STRETCH // every)
-    pieces = [
-        opened.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every)).copy(deep=True)
-        for start in range(0, n_frames, length)
-    ]  # copies: a slice of an array keeps all of it
+        length = every * max(1, _STRETCH // every)
+        pieces = [
+            opened.isel(time=slice(start, start + length)).load().isel(time=slice(None, None, every)).copy(deep=True)
+            for start in range(0, n_frames, length)
+        ]  # copies: a slice of an array keeps all of it
     return joined(pieces).assign_attrs(every=every, n_frames=n_frames)
 
 

@@ -6,7 +6,6 @@ A page opened from a disk may read no other file, but it may run scripts beside 
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from ..datasets import Array
 from ..datasets.atomic_files import atomic_write
+from .markup import base64_of
 
 PIECE = 4096  # frames in a file
 MISSING = -32768  # stands for NaN
@@ -44,9 +44,9 @@ def write_pieces(
     for i in range(n_pieces):
         part = slice(i * PIECE, (i + 1) * PIECE)
         piece = {
-            "times": _base64(times[part].astype("<f8")),
-            "positions": _base64(positions[part].astype("<i2")),
-            "curves": [[_base64(row[part]) for row in rows] for rows, _, _ in packed.values()],
+            "times": base64_of(times[part].astype("<f8")),
+            "positions": base64_of(positions[part].astype("<i2")),
+            "curves": [[base64_of(row[part]) for row in rows] for rows, _, _ in packed.values()],
         }
         with atomic_write(folder / f"{i:05d}.js") as partial:
             partial.write_text(f"reportPiece({i},{json.dumps(piece, separators=(',', ':'))})", encoding="ascii")
@@ -67,10 +67,6 @@ def _packed(curve: Curve) -> tuple[Sequence[np.ndarray], float, list[float]]:
         rows.append(np.where(np.isfinite(counts), counts, MISSING).astype("<i2"))
         steps.append(step)
     return rows, low, steps
-
-
-def _base64(values: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
 def data_folder(page: str | os.PathLike) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -139,6 +140,11 @@ def embedded_json(anchor: str, content: object) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(f'<script type="application/json" id="{escape(anchor)}">{text}</script>')
+
+
+def base64_of(values: np.ndarray) -> str:
+    """The bytes of an array as text, for a script of the page."""
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
 
 
 def read_asset(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection
 
 import numpy as np
@@ -10,8 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..datasets import Array, Skeleton, pose_dataset
+from ..datasets.individuals import individual_names
 from ..datasets.sides import symmetric_pairs
 from ..kinematics.angles.segment_frames import horizontal_axes
+from .markup import base64_of
 
 # bytes of the page; frames beyond are thinned, so that the page stays at a few MB
 POSITION_BYTES = 1_500_000
@@ -64,11 +65,11 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
         "every": int(pose.attrs.get("every", 1)),
         "n_frames": int(pose.attrs.get("n_frames", len(times))),
         "n_shown": len(points),
-        "times": _base64((times[shown] - (times[0] if len(times) else 0.0)).astype("<f4")),
+        "times": base64_of((times[shown] - (times[0] if len(times) else 0.0)).astype("<f4")),
         "start": float(times[0]) if len(times) else 0.0,
         "origin": _rounded(origin),
         "step": float(step),
-        "positions": _base64(packed),
+        "positions": base64_of(packed),
         "vertical_known": known,
         "world": [_rounded(axis) for axis in axes.T],
         "floor": _floor(seen, size),
@@ -78,7 +79,7 @@ def player_scene(pose: xr.Dataset, skeleton: Skeleton | None, rig) -> dict:
         scene |= _spread(_side_by_side(pose["covariance"]), axes, size, stride)
     if "n_cameras" in pose:
         counts = np.nan_to_num(_side_by_side(pose["n_cameras"])[shown]).clip(0, 255)
-        scene["cameras_seen"] = _base64(counts.astype(np.uint8))
+        scene["cameras_seen"] = base64_of(counts.astype(np.uint8))
     return scene
 
 
@@ -192,7 +193,7 @@ def _spread(covariances: Array, axes: Array, size: float, stride: int) -> dict:
     with np.errstate(over="ignore"):
         packed = cholesky_triangles(turned).astype("<f2")
     packed[~np.isfinite(packed)] = np.nan
-    return {"spread": _base64(packed.view("<u2")), "spread_unit": unit, "spread_stride": thinning}
+    return {"spread": base64_of(packed.view("<u2")), "spread_unit": unit, "spread_stride": thinning}
 
 
 def cholesky_triangles(covariances: Array) -> Array:
@@ -208,11 +209,6 @@ def cholesky_triangles(covariances: Array) -> Array:
     triangle = lower[:, [0, 1, 1, 2, 2, 2], [0, 0, 1, 0, 1, 2]]
     triangle[~good] = np.nan
     return triangle.reshape(*covariances.shape[:-2], 6)
-
-
-def individual_names(dataset: xr.Dataset) -> list[str]:
-    """The names of the individuals of views or of a pose; none where it has no such dimension."""
-    return [str(name) for name in dataset["individual"].values] if "individual" in dataset.dims else []
 
 
 def coloured(individuals: list[str]) -> list[tuple[str, int]]:
@@ -245,7 +241,3 @@ def keypoint_sides(keypoints: list[str], skeleton: Skeleton | None) -> list[int]
 
 def _rounded(values: Array) -> list[float]:
     return [float(f"{value:.7g}") for value in np.asarray(values, float)]
-
-
-def _base64(values: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")

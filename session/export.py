@@ -8,6 +8,7 @@ from pathlib import Path
 import xarray as xr
 
 from ..datasets import read_dataset
+from ..datasets.individuals import each_individual
 from ..formats import write_kinematics, write_pose, write_views
 from ..formats.catalogue import FORMATS, Format
 from .config import Session, SessionError
@@ -70,14 +71,14 @@ def _exported(session: Session, row: Format, folder: Path) -> Iterator[Path]:
         return
     dataset = read_dataset(source)
     if row.kind == "views":
-        several = row.name == "nwb" and "individual" in dataset.dims  # it holds 2D points of one animal
-        for animal in dataset["individual"].values if several else [None]:
-            own = dataset.sel(individual=animal, drop=True) if several else dataset
-            yield from write_views(own, folder / str(animal) if several else folder, format=row.name)
+        # of NWB a file holds 2D points of one animal
+        for animal, own in each_individual(dataset) if row.name == "nwb" else [("", dataset)]:
+            yield from write_views(own, folder / animal, format=row.name)
         return
     rig = used_rig(session) if row.cameras else None
-    for stem, animal in _animals(dataset, row, _STEMS[row.kind]):
-        for name, part in _parts(animal, row, stem):
+    stem = _STEMS[row.kind]
+    for animal, own in [("", dataset)] if row.several else each_individual(dataset):
+        for name, part in _parts(own, row, f"{stem}_{animal}" if animal else stem):
             yield _write(row, part, folder / f"{name}{row.ending or row.suffixes[0]}", rig)
 
 
@@ -87,16 +88,8 @@ def _write(row: Format, dataset: xr.Dataset, path: Path, rig) -> Path:
     return write_pose(dataset, path, format=row.name, rig=rig)
 
 
-def _animals(dataset: xr.Dataset, row: Format, stem: str) -> Iterator[tuple[str, xr.Dataset]]:
-    """The dataset, or one of each individual where the format holds a single animal."""
-    if "individual" not in dataset.dims or row.several:
-        yield stem, dataset
-        return
-    for name in dataset["individual"].values:
-        yield f"{stem}_{name}", dataset.sel(individual=name, drop=True)
-
-
 def _parts(dataset: xr.Dataset, row: Format, stem: str) -> Iterator[tuple[str, xr.Dataset]]:
+    """The dataset, or its stretches of as many frames as the format holds, with the name of each one's file."""
     n_frames = dataset.sizes["time"]
     if not row.max_frames or n_frames <= row.max_frames:
         yield stem, dataset

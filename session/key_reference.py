@@ -9,7 +9,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,6 @@ def session_keys() -> list[Key]:
     keys = [
         Key(table, name, *entry) for table, own in MEANINGS.items() if table not in STEPS for name, entry in own.items()
     ]
-    keys = [key for key in keys if key.table != "cameras.NAME" or key.name in {f.name for f in fields(CameraSources)}]
     keys += [key for key in _board_keys() if key.name not in MEANINGS["board"]]
     for step in ALL_STEPS.values():
         keys += [Key(step.name, name, *entry) for name, entry in MEANINGS.get(step.name, {}).items()]

@@ -12,8 +12,7 @@ import re
 
 import xarray as xr
 
-from ..datasets.netcdf import opened_dataset
-from ..datasets.stretches import thinned
+from ..datasets.stretches import read_thinned
 from .config import STEPS, Session
 from .steps.cameras.calibration import read_calibration_report
 from .steps.report import MOST_INSTANTS, UNUSED_VARIABLES
@@ -88,8 +87,7 @@ def verdict(session: Session) -> str:
 
 def made_by_run(session: Session, name: str) -> xr.Dataset:
     """What a step has made, without what no warning needs; of a long recording the instants of its page."""
-    with opened_dataset(session.output / name) as opened:
-        return thinned(opened.drop_vars(UNUSED_VARIABLES, errors="ignore"), MOST_INSTANTS)
+    return read_thinned(session.output / name, MOST_INSTANTS, UNUSED_VARIABLES)
 
 
 def for_session(message: str) -> str:

@@ -76,8 +76,8 @@ def run_session(
     ledger, seconds = ledger_of(session), {}
     tasks = None if executor is None else WindowTasks(executor, n_windows)
     asked = asked_steps(session, steps)
-    for problem in dict.fromkeys(problem for step in asked for problem in step.problems(session)):
-        raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
+    for step in asked:
+        _refuse_problems(session, step)
     with only_run(session.output, say):
         for step in asked:
             for problem, _ in missing_inputs(session, step):
@@ -147,8 +147,7 @@ def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bo
     planned: dict[str, str] = {}
     made: dict[Path, str] = {}  # outputs that would be made anew
     for step in asked_steps(session, steps):
-        for problem in step.problems(session):
-            raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
+        _refuse_problems(session, step)
         earlier = list(dict.fromkeys(made[path] for path in step.inputs(session) if path in made))
         lacking = [problem for problem, maker in missing_inputs(session, step) if maker not in planned]
         if lacking:
@@ -157,6 +156,11 @@ def planned_steps(session: Session, steps: tuple[str, ...] = STEPS, *, force: bo
         if planned[step.name]:
             made |= dict.fromkeys(step.outputs(session), step.name)
     return planned
+
+
+def _refuse_problems(session: Session, step: Step) -> None:
+    for problem in step.problems(session):
+        raise SessionError(problem if str(session.path) in problem else f"{session.path}: {problem}")
 
 
 def missing_inputs(session: Session, step: Step) -> list[tuple[str, str | None]]:

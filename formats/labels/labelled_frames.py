@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -147,7 +146,15 @@ class Labels:
     @cached_property
     def n_animals(self) -> int:
         """The most animals that are labelled in one picture, 1 at least."""
-        return max(Counter(self.pictures).values(), default=1)
+        return max(map(len, self.entries.values()), default=1)
+
+    @cached_property
+    def entries(self) -> dict[Picture, list[int]]:
+        """{picture: positions of its entries, one for each animal}, in order of first appearance."""
+        entries: dict[Picture, list[int]] = {}
+        for index, picture in enumerate(self.pictures):
+            entries.setdefault(picture, []).append(index)
+        return entries
 
     @property
     def recordings(self) -> tuple[str, ...]:

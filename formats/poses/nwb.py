@@ -18,6 +18,7 @@ import xarray as xr
 
 from ...datasets import pose_dataset
 from ...datasets.atomic_files import atomic_write
+from ...datasets.individuals import each_individual
 from ..files import FormatError, as_text, need_extra
 from ..rigs.records import CameraRecord, RigRecord, numbers, rotation_matrix
 from ..tables.h5_arrays import check_hdf5, read_numbers
@@ -46,10 +47,8 @@ def write_nwb(pose: xr.Dataset, path: Path, *, rig: Any = None) -> None:
     for camera in cameras:
         file.add_device(camera)
     module = file.create_processing_module(MODULE, "3D pose estimation")
-    animals = [str(name) for name in pose["individual"].values] if "individual" in pose.dims else [None]
     skeletons, containers = [], []
-    for animal in animals:
-        own = pose if animal is None else pose.sel(individual=animal)
+    for animal, own in each_individual(pose):
         skeleton = ndx.Skeleton(
             name=animal or "subject",
             nodes=[str(name) for name in own["keypoint"].values],

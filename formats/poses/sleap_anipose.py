@@ -10,7 +10,7 @@ import xarray as xr
 
 from ...datasets import pose_dataset
 from ..files import FormatError
-from ..tables.h5_arrays import check_hdf5, hdf5_made_in_memory, read_numbers
+from ..tables.h5_arrays import check_hdf5, new_hdf5, read_numbers
 from .csv_tables import times_of
 
 
@@ -37,5 +37,5 @@ def read_points3d(path: Path, *, fps: float | None = None, unit: str | None = No
 def write_points3d(pose: xr.Dataset, path: Path) -> None:
     """Write ``tracks`` of all individuals; names, times, unit and all other variables are left out."""
     position = pose["position"] if "individual" in pose.dims else pose["position"].expand_dims("individual")
-    with hdf5_made_in_memory(path) as file:
+    with new_hdf5(path) as file:
         file["tracks"] = position.transpose("time", "individual", "keypoint", "space").values

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import read_dataset, write_dataset
+from ...datasets.individuals import individual_names
 from ...datasets.validators import singular_dims
 from ..files import FormatError
 from .tracks import Track, make_track
@@ -26,7 +27,7 @@ def read_netcdf_track(path: Path, camera: str | None = None) -> Track:
     if dataset.sizes.get("view", 1) != 1:
         raise FormatError(f"{path} holds {dataset.sizes['view']} views where one camera's file is expected")
     dataset = dataset.squeeze("view", drop=True) if "view" in dataset.dims else dataset
-    individuals = tuple(map(str, dataset["individual"].values)) if "individual" in dataset.dims else None
+    individuals = tuple(individual_names(dataset)) or None
     dataset = dataset if individuals else dataset.expand_dims("individual")
     order = ("individual", "time", "keypoint")
     confidence = dataset["confidence"].transpose(*order).values if "confidence" in dataset else None

@@ -11,7 +11,7 @@ import numpy as np
 from ...numerics.arrays import Array
 from ..files import FormatError, as_text
 from ..tables.frame_rows import rows_to_frames
-from ..tables.h5_arrays import ALL, hdf5_made_in_memory, own_array, read_array, read_numbers, rows_at_once
+from ..tables.h5_arrays import ALL, new_hdf5, own_array, read_array, read_numbers, rows_at_once
 from .tracks import CameraRows, FileRows
 
 
@@ -147,6 +147,6 @@ def write_sleap(rows: CameraRows, path: Path) -> None:
         "video_ind": np.int32(0),
         "video_path": "",
     }
-    with hdf5_made_in_memory(path) as file:
+    with new_hdf5(path) as file:
         for name, values in held.items():
             file[name] = values

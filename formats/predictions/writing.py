@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ...datasets import check_views
+from ...datasets.individuals import individual_names
 from ..catalogue import format_of
 from ..files import FormatError
 from .instant_rows import frames_of_view
@@ -73,7 +74,7 @@ def write_views(views: xr.Dataset, folder: str | os.PathLike, *, format: str = "
 def camera_rows(views: xr.Dataset, camera: str) -> CameraRows:
     """What is written of one camera: the frames that it has."""
     own, frames = views.sel(view=camera), frames_of_view(views, camera)
-    individuals = tuple(map(str, own["individual"].values)) if "individual" in own.dims else None
+    individuals = tuple(individual_names(own)) or None
     own = own if individuals else own.expand_dims("individual")
     own = own.isel(time=np.flatnonzero(frames >= 0))
     order = ("individual", "time", "keypoint")

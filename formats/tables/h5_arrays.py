@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import os
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from ...datasets.atomic_files import atomic_write
+from ...datasets.atomic_files import LateError, atomic_write
 from ..files import FormatError, check_size
 
 ALL = slice(None)  # rows
@@ -20,13 +19,10 @@ Part = slice | tuple[slice, ...]
 
 
 @contextmanager
-def hdf5_made_in_memory(path: Path) -> Iterator[h5py.File]:
-    """Yield an HDF5 file to fill, which is then written whole or not at all: on a full disk HDF5 ends the process."""
-    with io.BytesIO() as held:
-        with h5py.File(held, "w") as file:
-            yield file
-        with atomic_write(path) as partial:
-            partial.write_bytes(held.getvalue())
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Yield an HDF5 file to fill, which is written whole or not at all."""
+    with atomic_write(path) as partial, LateError(partial) as held, h5py.File(held, "w") as file:
+        yield file
 
 
 def check_hdf5(path: os.PathLike) -> None:

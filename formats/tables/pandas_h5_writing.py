@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .frame_rows import PointTable
-from .h5_arrays import hdf5_made_in_memory
+from .h5_arrays import new_hdf5
 
 KEY = "df_with_missing"  # DeepLabCut's name for its one table
 # {number of levels of the columns: their names}, and the attributes that PyTables gives groups and arrays
@@ -25,7 +25,7 @@ def write_pandas_h5(table: PointTable, path: Path) -> None:
 
     PyTables (``pandas.read_hdf``, napari-deeplabcut) finds the attributes that it writes itself.
     """
-    with hdf5_made_in_memory(path) as file:
+    with new_hdf5(path) as file:
         _set(file, _GROUP | {"PYTABLES_FORMAT_VERSION": "2.1"})
         group = file.create_group(KEY)
         _set(group, _GROUP | {"pandas_type": "frame", "encoding": "UTF-8", "errors": "strict", "ndim": 2, "nblocks": 1})

@@ -20,7 +20,7 @@ _TOGETHER = 0.5  # of an interval: frames of an instant lie no further apart
 _ANOTHER = 0.75
 _HOLE = 1.5  # intervals between two instants from which on one is missing between them
 _UNEVEN = 0.45  # of an interval: how far a step may lie from a whole number of intervals
-_MOST_FILLED = 9  # empty instants per frame
+_MOST_FILLED = 9  # empty instants per frame: a rate that falls to a tenth
 _N_RANGES = 5  # of numbers, that a sentence lists before it says ...
 
 
@@ -163,7 +163,9 @@ def _with_empty_instants(
     """The instants with empty ones where all cameras pause, and a note where that is often: the rate varies."""
     widths = np.diff(times)
     counts = np.where(widths < _HOLE * step, 1, np.rint(widths / step)).astype(int)
-    if (len(widths) and (np.abs(widths / step - counts) > _UNEVEN).mean() > 0.01) or counts.sum() > 10 * len(times):
+    if (len(widths) and (np.abs(widths / step - counts) > _UNEVEN).mean() > 0.01) or counts.sum() > (
+        1 + _MOST_FILLED
+    ) * len(times):
         raise VideoError(
             f"the frame rate varies from {1 / widths.max():.4g} to {1 / widths.min():.4g} Hz, and its frames lie on no"
             " even times; convert the videos to a constant rate, or state the rate (fps) if the times are wrong"

@@ -52,16 +52,17 @@ def instants_of_videos(
         _check_counts(infos, timings, timestamps)
         return join_times(timestamps, one_clock=True)
     rates = {name: _rate(infos[name], timing) for name, timing in timings.items()}
+    usual = float(np.median(list(rates.values())))
     known = {name: timing for name, timing in timings.items() if timing is not None}
     if fps is not None and any(abs(rate - fps) > STATED_RATE * fps for rate in rates.values() if np.isfinite(rate)):
         return _at_rate(infos, timings, fps, _overruled(fps, rates))
     if len(known) < len(infos):
         _check_stated(rates, fps)
-        return _at_rate(infos, timings, fps or float(np.median(list(rates.values()))), ())
+        return _at_rate(infos, timings, fps or usual, ())
     joined = join_times({name: timing.times for name, timing in known.items()})
     times = joined.times
     if joined.are_frames and all(timing.is_even for timing in known.values()):
-        times = frame_times(len(times), fps or _header_rate(infos, rates))
+        times = frame_times(len(times), fps or usual)
     unverified = {name: timing for name, timing in known.items() if not (decoded and timing.is_counted)}
     absent = tuple(_absent(name, timing) for name, timing in unverified.items() if not timing.is_stored.all())
     return Instants(times, joined.frames, joined.notes + absent)
@@ -95,11 +96,6 @@ def _check_stated(rates: Mapping[str, float], fps: float | None) -> None:
     if fps is None and (not np.isfinite(values).all() or max(values) > (1 + SAME_RATE) * min(values)):
         listed = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
         raise VideoError(f"the videos have different frame rates or none ({listed} Hz); state their rate (fps)")
-
-
-def _header_rate(infos: Mapping[str, VideoInfo], rates: Mapping[str, float]) -> float:
-    """The cameras' common rate: that of the headers where the times agree with it."""
-    return float(np.median([rates[name] for name in infos]))
 
 
 def _at_rate(

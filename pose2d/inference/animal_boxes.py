@@ -4,11 +4,11 @@ the box of one animal as three keypoints, or the middles of several animals as t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,7 +19,6 @@ from ..pictures.image_transforms import apply_affine, invert_affine, scaling, wa
 from ..published_networks.published_network import Network
 from .decoding import neighbours
 from .engine import Engine
-from .runtimes import one_thread
 
 MIDDLE = "animal"  # the keypoint of the detector of middles
 _PEAK = 0.2  # animals around a peak of the map below which it is none; a single sharp peak holds 0.75
@@ -32,11 +31,9 @@ BOX_KEYPOINTS = ("box_centre", "box_first_corner", "box_last_corner")
 
 def box_labels(labels: Labels) -> Labels:
     """Labels of the box around the labelled keypoints: its centre and two opposite corners; NaN without two points."""
-    points = labels.points_2d
-    known = np.isfinite(points).all(-1).sum(-1) >= 2
-    boxes = np.full((len(labels), 3, 2), np.nan)
-    first, last = np.nanmin(points[known], axis=1), np.nanmax(points[known], axis=1)
-    boxes[known] = np.stack([(first + last) / 2, first, last], axis=1)
+    first, last = labelled_boxes(labels)
+    boxes = np.stack([(first + last) / 2, first, last], axis=1)
+    boxes[~_has_two_points(labels)] = np.nan
     return replace(labels, points_2d=boxes, hidden_2d=None, keypoints=BOX_KEYPOINTS, symmetries=())
 
 
@@ -45,27 +42,33 @@ def box_centre(points: Array) -> Array:
     return 0.5 * points[0] + 0.25 * (points[1] + points[2])
 
 
+def labelled_boxes(labels: Labels) -> tuple[Array, Array]:
+    """(n, 2) first and last corner of the box around each entry's labels, pixels; NaN without any."""
+    return np.fmin.reduce(labels.points_2d, axis=1), np.fmax.reduce(labels.points_2d, axis=1)
+
+
 def labelled_centres(labels: Labels) -> Array:
     """(n, 2) middle of the box around each entry's labels, pixels; NaN without any."""
-    low, high = np.fmin.reduce(labels.points_2d, axis=1), np.fmax.reduce(labels.points_2d, axis=1)
+    low, high = labelled_boxes(labels)
     return (low + high) / 2
 
 
 def animal_side(labels: Labels, percentile: float) -> float:
     """Percentile of the larger side of the labelled animal's box, image pixels (64 where no frame has two points)."""
-    with np.errstate(invalid="ignore"):
-        points = labels.points_2d[np.isfinite(labels.points_2d).all(-1).sum(-1) >= 2]
-    if len(points) == 0:
-        return 64.0
-    sides = (np.nanmax(points, 1) - np.nanmin(points, 1)).max(-1)
-    return float(max(np.percentile(sides, percentile), 8.0))
+    (low, high), known = labelled_boxes(labels), _has_two_points(labels)
+    return float(max(np.percentile((high - low)[known].max(-1), percentile), 8.0)) if known.any() else 64.0
+
+
+def _has_two_points(labels: Labels) -> NDArray[np.bool_]:
+    """(n,) whether an entry labels two points at least, which make a box."""
+    return np.isfinite(labels.points_2d).all(-1).sum(-1) >= 2
 
 
 def find_middles(engine: Engine, images: Sequence[Image], n_animals: int) -> list[Array]:
     """(n, 2) middles of the animals in each of some pictures of one size, pixels, the most probable first, some more
     than animals at most."""
     matrix, size = engine.whole_view(images[0].shape[1], images[0].shape[0])
-    with torch.inference_mode(), nullcontext() if engine.in_torch else one_thread():
+    with engine.computing():
         maps = engine.run(np.stack([warp(image, matrix, size) for image in images]))
         expected = maps.logits[:, :1].float().clamp_max(0).exp()  # animals in each cell
         mass = _CELLS**2 * F.avg_pool2d(expected, _CELLS, 1, _CELLS // 2)

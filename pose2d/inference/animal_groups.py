@@ -7,7 +7,6 @@ unlike between animals (associative embedding: Newell 2017), tell animals apart 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,6 @@ from ..networks.registry import Maps, PoseNet
 from ..pictures.image_transforms import apply_affine, invert_affine, scaling, warp
 from .decoding import RADIUS, Peaks, read_peak
 from .engine import Engine, Found
-from .runtimes import one_thread
 
 _MORE = 2  # animals more than declared that are looked for: they show that there are more
 _SEEN = 0.1  # probability of a peak below which its tag says nothing
@@ -56,7 +54,7 @@ def find_animals(
     begin = None
     if centres is not None:
         begin = apply_affine(invert_affine(scaling(engine.network.stride)), apply_affine(matrix, centres))
-    with torch.inference_mode(), nullcontext() if engine.in_torch else one_thread():
+    with engine.computing():
         maps = engine.run(np.stack([warp(image, matrix, size) for image in images]))
         every = [
             _in_picture(engine, Maps(maps.logits[i : i + 1], maps.features[i : i + 1]), n_animals, reach, begin)
@@ -98,7 +96,7 @@ def groups_in(engine: Engine, image: Image, n_animals: int) -> tuple[Array, Arra
     network = engine.network
     assert isinstance(network, PoseNet)
     matrix, size = engine.whole_view(image.shape[1], image.shape[0])
-    with torch.inference_mode():
+    with engine.computing():
         candidates, members, tags = _groups(network, engine.run(warp(image, matrix, size)[None]), n_animals)
     pixels = apply_affine(invert_affine(matrix), apply_affine(scaling(network.stride), tags[:, :2]))
     return pixels, support(candidates, members)

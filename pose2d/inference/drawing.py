@@ -13,6 +13,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from ...datasets import Array, combine_ensemble, fps_of
+from ...datasets.individuals import each_individual
 from ...datasets.names import named_options
 from ...formats.predictions.instant_rows import frames_of_view, pictures_of_instants
 from ...formats.video.reading import Image, VideoSource, probe_video
@@ -152,15 +153,16 @@ def label_video(
     names = [str(name) for name in views["keypoint"].values]
     pairs = [(names.index(a), names.index(b)) for a, b in bones]
     info, path = probe_video(video), Path(path)
-    named = [str(name) for name in views["individual"].values] if "individual" in views.dims else [""]
-    individuals = [views.isel(individual=i) for i in range(len(named))] if named != [""] else [views]
-    colours = [_INDIVIDUALS[i % len(_INDIVIDUALS)] if name else _GREY for i, name in enumerate(named)]
+    individuals = [
+        (name, own, _INDIVIDUALS[i % len(_INDIVIDUALS)] if name else _GREY)
+        for i, (name, own) in enumerate(each_individual(views))
+    ]
     with open_video_writer(path, fps_of(views), (info.width, info.height)) as writer:
         for frame, image in enumerate(pictures_of_instants(video, shown)):
             if image is None:
                 image = np.zeros((info.height, info.width, 3), np.uint8)
             else:
-                for own, name, colour in zip(individuals, named, colours, strict=True):
+                for name, own, colour in individuals:
                     covariances = own["covariance"].values[frame] if ellipses and "covariance" in own else None
                     points, confidence = own["position"].values[frame], own["confidence"].values[frame]
                     image = draw_pose(

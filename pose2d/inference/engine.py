@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Hashable
-from contextlib import nullcontext
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -97,6 +97,12 @@ class Engine:
     n_peaks: int = 1
     memory: BatchMemory | None = None
 
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """While the network runs: no gradients, and no other thread of torch awake where another runtime computes."""
+        with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
+            yield
+
     def whole_view(self, width: int, height: int) -> View:
         """Map and input size (width, height) that show a whole image, padded or stretched to what the network needs."""
         if self.network.input_size is not None:
@@ -122,7 +128,7 @@ class Engine:
         return self.memory.in_pieces(read, n_pictures, kind) if self.memory else read(slice(0, n_pictures))
 
     def _read(self, inputs: np.ndarray, matrices: list[Array]) -> list[Found]:
-        with torch.inference_mode(), nullcontext() if self.in_torch else one_thread():
+        with self.computing():
             maps = self.run(inputs)
             if self.n_peaks == 1:
                 peaks = [find_peaks(self.network, maps)]

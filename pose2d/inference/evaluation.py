@@ -7,7 +7,7 @@ import pandas as pd
 
 from ...datasets import Array
 from ...datasets.names import named_options
-from ...formats.labels.labelled_frames import LabelError, Labels, Picture
+from ...formats.labels.labelled_frames import LabelError, Labels
 from ..pictures.labelled_pictures import images_of
 from .animal_boxes import labelled_centres
 from .animal_search import Finder, finder_of
@@ -39,11 +39,8 @@ def _located_bottom_up(finder: Finder, labels: Labels) -> dict[int, Found]:
     """{entry: what is found}: the animals of each picture at one look, from their labelled middles."""
     centres, found = labelled_centres(labels), {}
     known = np.asarray(np.isfinite(centres).all(axis=-1))
-    in_picture: dict[Picture, list[int]] = {}
-    for index, picture in enumerate(labels.pictures):
-        in_picture.setdefault(picture, []).append(index)
     for index, image in images_of(labels):
-        own = in_picture.get(labels.pictures[index], [])
+        own = labels.entries[labels.pictures[index]]
         if index != own[0]:
             continue
         seen = [i for i in own if known[i]]

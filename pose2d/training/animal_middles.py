@@ -29,15 +29,12 @@ def shrunk_config(config: TrainingConfig, most: int, scale: float) -> TrainingCo
 
 def middle_labels(labels: Labels) -> Labels:
     """One entry per picture, with the middle of each animal's labels as a keypoint; NaN: fewer animals are labelled."""
-    centres, entries = labelled_centres(labels), {}
-    for index, picture in enumerate(labels.pictures):
-        entries.setdefault(picture, []).append(index)
-    most = max(map(len, entries.values()))
-    points = np.full((len(entries), most, 2), np.nan)
-    for row, own in enumerate(entries.values()):
+    centres, entries = labelled_centres(labels), list(labels.entries.values())
+    points = np.full((len(entries), labels.n_animals, 2), np.nan)
+    for row, own in enumerate(entries):
         points[row, : len(own)] = centres[own]
-    one_each = labels.select([own[0] for own in entries.values()])
-    names = tuple(f"{MIDDLE}_{i}" for i in range(most))
+    one_each = labels.select([own[0] for own in entries])
+    names = tuple(f"{MIDDLE}_{i}" for i in range(labels.n_animals))
     return replace(
         one_each, points_2d=points, hidden_2d=None, keypoints=names, symmetries=(), individuals=("",) * len(entries)
     )

@@ -34,13 +34,10 @@ _UNIT = 10.0  # cells: error of an animal's middle that weighs as much as a spre
 
 def joint_labels(labels: Labels) -> Labels:
     """Each entry with the keypoints of its animal and then those of the picture's others; NaN: there are fewer."""
-    in_picture: dict = {}
-    for index, picture in enumerate(labels.pictures):
-        in_picture.setdefault(picture, []).append(index)
-    most = max(map(len, in_picture.values()))
+    most = labels.n_animals
     points = np.full((len(labels), most, *labels.points_2d.shape[1:]), np.nan)
     for index, picture in enumerate(labels.pictures):
-        others = [other for other in in_picture[picture] if other != index]
+        others = [other for other in labels.entries[picture] if other != index]
         points[index, : 1 + len(others)] = labels.points_2d[[index, *others]]
     names = tuple(f"{name} {a}" for a in range(most) for name in labels.keypoints)
     pairs = tuple((f"{one} {a}", f"{other} {a}") for a in range(most) for one, other in labels.symmetries or ())
@@ -112,11 +109,8 @@ def _follow_variance(network: PoseNet, errors: Tensor, weights: Tensor) -> None:
 def calibrate_groups(detector: Detector, labels: Labels) -> None:
     """Learn from labelled pictures how many of its keypoints an animal shows, and a group of peaks that is none: the
     network's `least_support`."""
-    finder, in_picture = finder_of(detector, "fp32"), {}
+    finder, every = finder_of(detector, "fp32"), list(labels.entries.values())
     assert isinstance(finder, Finder)
-    for index, picture in enumerate(labels.pictures):
-        in_picture.setdefault(picture, []).append(index)
-    every = list(in_picture.values())
     animals: list[float] = []
     chance: list[float] = []
     for own in every[:: max(1, len(every) // _N_PICTURES)]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...formats.labels.labelled_frames import Labels
+from ..inference.animal_boxes import labelled_boxes
 from ..inference.detector import Detector, DetectorError
 from ..published_networks.published_network import PublishedNet
 from ..training_config import TrainingConfig
@@ -46,13 +47,12 @@ def with_grouping(
 
 def share_that_meets(labels: Labels) -> float:
     """Share of the labelled animals whose middle lies in the box of another animal of the picture."""
-    low, high = np.fmin.reduce(labels.points_2d, axis=1), np.fmax.reduce(labels.points_2d, axis=1)
-    middles, in_picture = (low + high) / 2, {}
-    for index in np.flatnonzero(np.isfinite(low).all(-1)):
-        in_picture.setdefault(labels.pictures[index], []).append(index)
+    low, high = labelled_boxes(labels)
+    middles, known = (low + high) / 2, np.isfinite(low).all(-1)
     meets = [
         any(((low[b] < middles[a]) & (middles[a] < high[b])).all() for b in own if b != a)
-        for own in in_picture.values()
+        for own in labels.entries.values()
         for a in own
+        if known[a]
     ]
     return float(np.mean(meets)) if meets else 0.0

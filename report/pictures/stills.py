@@ -11,10 +11,11 @@ import xarray as xr
 
 from ...cameras import CameraRig
 from ...datasets import Array, Skeleton
+from ...datasets.individuals import individual_names
 from ...formats.predictions.instant_rows import frames_of_view
 from ...formats.video.reading import VideoError, VideoSource
 from ...formats.video.sparse_reading import key_frames_near, read_sparse_frames
-from ..player import bone_indices, coloured, individual_names, keypoint_sides, point_names
+from ..player import bone_indices, coloured, keypoint_sides, point_names
 from ..quality import quantile
 from ..reprojection import instants_of, positions_at, reproject
 

@@ -10,6 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from ...datasets import Skeleton
+from ...datasets.individuals import each_individual
 from ...datasets.sides import sides_together
 from ...kinematics.plots import plot_angle, plot_speed
 from .. import plots, quality
@@ -76,10 +77,8 @@ def split_at_jumps(angles: xr.Dataset) -> xr.Dataset:
 
 
 def of_individuals(dataset: xr.Dataset) -> list[tuple[str, xr.Dataset]]:
-    """(name prefix, dataset of that individual)."""
-    if "individual" not in dataset.dims:
-        return [("", dataset)]
-    return [(f"{name}: ", dataset.sel(individual=name)) for name in dataset["individual"].values]
+    """(what stands before its names, dataset of that individual)."""
+    return [(name and f"{name}: ", own) for name, own in each_individual(dataset)]
 
 
 def _figures(

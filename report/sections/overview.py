@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ...datasets import DatasetError, Skeleton, fps_of
+from ...datasets.individuals import each_individual, individual_names
 from .. import quality
 from ..markup import (
     Markup,
@@ -28,7 +29,7 @@ from ..markup import (
     table,
 )
 from ..pictures.stills import still_scene
-from ..player import individual_names, player_scene, rig_scene
+from ..player import player_scene, rig_scene
 from ..session_results import SessionResults
 from ..stick_figure_row import stick_figures
 from ..verdict import judge
@@ -96,13 +97,11 @@ def _key_figures(
 
 def _animals(pose: xr.Dataset | None) -> Markup:
     """Of several individuals: who they are, and which share of the points of each is there."""
-    names = [] if pose is None else individual_names(pose)
-    if pose is None or len(names) < 2:
+    if pose is None or pose.sizes.get("individual", 1) < 2:
         return Markup()
-    present = [np.isfinite(pose["position"].sel(individual=name).values).all(-1) for name in names]
-    shares = [percent(float(own.mean()) if own.size else np.nan) for own in present]
-    each = [f"{name} ({share})" for name, share in zip(names, shares, strict=True)]
-    words = f"{len(names)} animals, with the share of each that is reconstructed: {', '.join(each)}."
+    present = {name: np.isfinite(own["position"].values).all(-1) for name, own in each_individual(pose)}
+    each = [f"{name} ({percent(float(own.mean()) if own.size else np.nan)})" for name, own in present.items()]
+    words = f"{len(each)} animals, with the share of each that is reconstructed: {', '.join(each)}."
     return element("p", f"{words} The figures above are of all together.", class_="note")
 
 
@@ -150,7 +149,7 @@ def body_section(pose: xr.Dataset | None) -> Section | None:
     note = f"The body '{pose.attrs['body']}', fitted to the pixels of all cameras at once."
     if "prior" in json.loads(str(pose.attrs.get("options", "{}"))):
         taken = [_of_prior(share) for share in np.atleast_1d(pose.attrs["prior_share"])]
-        names = [f"{name}: " for name in pose["individual"].values] if "individual" in pose.dims else [""]
+        names = [f"{name}: " for name in individual_names(pose)] or [""]
         note += f" Of the trained prior of movement: {'; '.join(map(''.join, zip(names, taken, strict=True)))}."
     if unknown:
         note += f" What is seen does not determine {', '.join(unknown)}: their bands are what the limits leave."

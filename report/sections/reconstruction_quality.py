@@ -9,10 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from ...datasets import Array, Skeleton
+from ...datasets.individuals import individual_names
 from ...numerics.robust_scale import present_median
 from .. import plots, quality
 from ..figures import plot_figure
 from ..markup import Markup, Section, element, number, percent, section, table
+from ..player import point_names
 
 HEAT = "#d66e1e"  # of large errors over time: another hue than that of presence, which is good where it is strong
 N_BINS = 240  # of time over the width of the figure: each some three pixels wide on a screen
@@ -138,10 +140,8 @@ def _presence_figure(pose: xr.Dataset) -> Markup:
     present = np.isfinite(pose["position"].values).all(-1)
     counted = "n_cameras" in pose
     values = np.where(present, pose["n_cameras"].values, 0.0) if counted else present.astype(float)
-    names = [str(name) for name in pose["keypoint"].values]
-    if "individual" in pose.dims:
-        values = np.concatenate(list(values), axis=1)
-        names = [f"{one}: {name}" for one in pose["individual"].values for name in names]
+    names = point_names([str(name) for name in pose["keypoint"].values], individual_names(pose))
+    values = np.concatenate(list(values), axis=1) if "individual" in pose.dims else values
     shares, edges = binned(values, np.asarray(pose["time"].values, float), N_BINS)
     top = max(float(np.nanmax(values)), 1.0) if counted else 1.0
     label = "cameras per point" if counted else "share of frames"

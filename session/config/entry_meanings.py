@@ -1,4 +1,7 @@
-"""What each entry of session.toml that the session reads itself is for: its type, default and meaning, in words."""
+"""The entries of session.toml that the session reads itself: type, default and meaning of each, in words.
+
+Another entry is refused; which values these may have is in `entry_checks`.
+"""
 
 # table: key: (type, default, meaning)
 MEANINGS: dict[str, dict[str, tuple[str, str, str]]] = {

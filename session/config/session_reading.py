@@ -23,11 +23,10 @@ from .entry_checks import (
     is_list_of,
     is_text,
 )
+from .entry_meanings import MEANINGS
 from .session_types import STEPS, BoardRecording, CameraSources, Session
 
-TABLES = ("session", "cameras", "board", "board_recordings", "animals", "skeleton", "joints", "gait", *STEPS)
-SESSION_KEYS = ("name", "animal", "output", "unit", "fps", "rig", "up", "floor_frame")
-_CAMERA_KEYS = ("video", "board", "points", "lens_board", "timestamps", "board_timestamps")
+_TABLES = list(dict.fromkeys([*(table.partition(".")[0] for table in MEANINGS), *STEPS]))
 
 
 def read_session(path: str | os.PathLike) -> Session:
@@ -69,13 +68,13 @@ def read_session(path: str | os.PathLike) -> Session:
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a plain ValueError
         hint = "; write \\\\ for \\, or / in paths" if "Unescaped '\\'" in str(error) else ""
         raise SessionError(f"{path} is no valid TOML: {error}{hint}") from error
-    check_names(path, "tables", tables, TABLES)
+    check_names(path, "tables", tables, _TABLES)
     not_tables = [name for name in tables if not isinstance(tables[name], dict)]
     if not_tables:
         raise SessionError(f"{path}: '{not_tables[0]}' must be a table, [{not_tables[0]}]")
     head = tables.get("session", {})
-    check_names(path, "entries of [session]", head, SESSION_KEYS)
-    check_names(path, "entries of [animals]", tables.get("animals", {}), ("count", "identity"))
+    for table in ("session", "animals", "skeleton"):
+        check_names(path, f"entries of [{table}]", tables.get(table, {}), MEANINGS[table])
     for (table, entry), wanted in ENTRIES.items():
         if entry in tables.get(table, {}):
             check_value(path, f"[{table}] {entry}", tables[table][entry], wanted)
@@ -113,7 +112,6 @@ def read_session(path: str | os.PathLike) -> Session:
 def _read_skeleton(path: Path, table: dict | None) -> Skeleton | None:
     if table is None:
         return None
-    check_names(path, "entries of [skeleton]", table, ("keypoints", "bones", "symmetries", "root"))
     if "keypoints" not in table:
         raise SessionError(f"{path}: [skeleton] lacks 'keypoints', the list of names")
     try:
@@ -159,7 +157,7 @@ def _check_own_videos(path: Path, cameras: Mapping[str, CameraSources]) -> None:
 def _read_camera(path: Path, name: str, table: Any) -> CameraSources:
     if not isinstance(table, dict):
         raise SessionError(f"{path}: camera '{name}' must be a table, [cameras.{name}]")
-    check_names(path, f"entries of [cameras.{name}]", table, (*_CAMERA_KEYS, *PICTURE_KEYS))
+    check_names(path, f"entries of [cameras.{name}]", table, MEANINGS["cameras.NAME"])
     sources: dict[str, Any] = {}
     for kind, value in table.items():
         if kind in PICTURE_KEYS:

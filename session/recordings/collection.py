@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...datasets.atomic_files import atomic_write
+from ...datasets.individuals import each_individual
 from ...datasets.names import nearest
 from ...datasets.netcdf import read_attributes
 from ...formats.tables.table_writing import check_cell
@@ -95,15 +96,12 @@ def _tables(session: Session) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "strides", {"animal": animal, "unit": _unit(session), **strides}
     with xr.open_dataset(_motion_file(session), engine="h5netcdf", decode_times=False) as motion:
         unit = str(motion.attrs["position_units"])
-        animals = motion["individual"].values if "individual" in motion.dims else [None]
-        for animal in animals:
-            own = motion if animal is None else motion.sel(individual=animal)
+        for animal, own in each_individual(motion):
             for start in range(0, motion.sizes["time"], _FRAMES):
                 part = own.isel(time=slice(start, start + _FRAMES))
-                name = session.animal if animal is None else str(animal)
                 for table, (variable, dim) in _MEASURES.items():
                     if variable in part:
-                        yield table, {"animal": name, **_long(part, variable, dim, unit)}
+                        yield table, {"animal": animal or session.animal, **_long(part, variable, dim, unit)}
 
 
 def _long(part: xr.Dataset, variable: str, dim: str, unit: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ...datasets.individuals import each_individual
 from ...numerics.arrays import Array, evenly_spread
 from ..config import CameraSources, Session
 from .pictures import read_session_rig
@@ -42,7 +43,7 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
     found: list[str | None] = [_markers_sentence(session, keypoints)]
     times = views["time"].values
     rate = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else 0.0
-    for own in _individuals(views):
+    for _, own in each_individual(views):
         points_3d = _some_points(own, rig)
         bones = [] if session.skeleton is None else session.skeleton.bone_indices
         found += [
@@ -50,7 +51,7 @@ def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: 
             bone_sentence(points_3d, keypoints, rig.unit, *_known_bones(session, rig.unit)),
             exchange_sentence(points_3d, keypoints, bones, rig.unit),
         ]
-    for made in [] if pose is None else _individuals(pose):
+    for _, made in [] if pose is None else each_individual(pose):
         position = np.asarray(made["position"].transpose("time", "keypoint", "space").values)
         found.append(rate_sentence(position, rate, rig.unit))
     return list(dict.fromkeys(sentence for sentence in found if sentence))
@@ -84,12 +85,6 @@ def _markers_sentence(session: Session, keypoints: list[str]) -> str:
     elif strange:
         words += f"; {others}"
     return f"{words}; track them, or give a body with these markers." if lacking or strange else ""
-
-
-def _individuals(dataset: xr.Dataset) -> list[xr.Dataset]:
-    if "individual" not in dataset.dims:
-        return [dataset]
-    return [dataset.isel(individual=i) for i in range(dataset.sizes["individual"])]
 
 
 def _known_bones(session: Session, unit: str) -> tuple[dict[tuple[str, str], float], float | None]:
@@ -240,7 +235,7 @@ def sizes(views: xr.Dataset, rig: CameraRig) -> list[str]:
     """How far apart the cameras stand, and how large the animal is: a rig of another scale shows in nothing else."""
     from ...triangulate.diagnosis.implausible import body_size
 
-    size = body_size(_some_points(_individuals(views)[0], rig))
+    size = body_size(_some_points(each_individual(views)[0][1], rig))
     apart = float(np.linalg.norm(rig.centers[:, None] - rig.centers, axis=-1).max())
     far, long = (f"{float(f'{length:.3g}'):g} {rig.unit}" for length in (apart, size))
     animal = f", and the animal measures {long} between its outermost keypoints" if size > 0 else ""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...report import SessionResults
 
 MOST_INSTANTS = 40_000  # instants that the page is made of: with 20 keypoints in 6 cameras they take 1 GB of memory
-# variables of a pose that the page of a long recording does without: it draws the speeds of the kinematics
+# variables of a pose that the page and the warnings do without: the page draws the speeds of the kinematics
 UNUSED_VARIABLES = ("velocity", "velocity_covariance", "acceleration", "acceleration_covariance", "cross_covariance")
 _DATA_FILES = {
     "views.nc": "keypoints in the pictures of each camera",

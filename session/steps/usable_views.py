@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from ...datasets.individuals import each_individual
 from ..config import Session, SessionError
 from .points_and_videos import fractions_of_pictures, points_outside
 
@@ -56,8 +57,7 @@ def _any_in_3d(views: xr.Dataset, rig: CameraRig) -> bool:
     """Whether two cameras agree on any point before them."""
     from ...triangulate.points.consensus import robust_points
 
-    animals = [views.isel(individual=i) for i in range(views.sizes["individual"])] if "individual" in views.dims else []
-    return any(np.isfinite(robust_points(own, rig).points_3d).any() for own in animals or [views])
+    return any(np.isfinite(robust_points(own, rig).points_3d).any() for _, own in each_individual(views))
 
 
 def nothing_in_3d(messages: Sequence[str]) -> str:
