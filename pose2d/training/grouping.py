@@ -48,7 +48,7 @@ def with_grouping(
 def share_that_meets(labels: Labels) -> float:
     """Share of the labelled animals whose middle lies in the box of another animal of the picture."""
     low, high = labelled_boxes(labels)
-    middles, known = (low + high) / 2, np.isfinite(low).all(-1)
+    middles, known = (low + high) / 2, np.asarray(np.isfinite(low).all(-1))
     meets = [
         any(((low[b] < middles[a]) & (middles[a] < high[b])).all() for b in own if b != a)
         for own in labels.entries.values()
