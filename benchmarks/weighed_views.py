@@ -24,9 +24,9 @@ from muybridge.pose2d.inference.animal_search import finder_of
 from muybridge.pose2d.inference.engine import Found, as_rows, of_rows
 from muybridge.pose2d.prediction.peak_choice import N_PEAKS, choose_peaks, misfits_of
 from muybridge.pose2d.prediction.predicted_views import recording_of, views_of
-from muybridge.pose2d.prediction.prediction_rows import Prediction, Search, predict_window
 from muybridge.pose2d.prediction.stored_rows import Rows
 from muybridge.pose2d.prediction.view_misfits import sample_of
+from muybridge.pose2d.prediction.window_prediction import Prediction, Search, predict_window
 from muybridge.pose2d.training.splits import split_labels
 from muybridge.session import read_session
 from muybridge.triangulate import reconstruct

@@ -22,9 +22,9 @@ from ..inference.detector import Detector
 from ..inference.engine import ROW_WIDTH, Found, of_rows
 from ..inference.uncertainty import Uncertainty
 from .peak_choice import N_PEAKS, choose_peaks, misfits_of
-from .prediction_rows import Search
 from .stored_rows import Rows, StoredRows
 from .view_misfits import ViewMisfits, sample_of
+from .window_prediction import Prediction
 
 PIECE = 4_000  # instants whose views are made at a time
 # share of a camera's frames with more animals than declared from which that is said: where as many cats as declared
@@ -87,9 +87,10 @@ def seen_by(rig: CameraRig | None, source: Recording, detector: Detector) -> Cam
 
 
 def view_pieces(
-    detector: Detector, source: Recording, search: Search, rows: Rows, instants: Instants, rig: CameraRig | None = None
+    work: Prediction, source: Recording, instants: Instants, rig: CameraRig | None = None
 ) -> Iterator[xr.Dataset]:
     """The views of consecutive instants, each piece with the attributes of the whole."""
+    detector, search, rows = work.detector, work.search, work.rows
     damaged = _damaged(source, rows)
     notes = [*instants.notes, *(_damage_note(name, own) for name, own in damaged.items() if len(own))]
     every = xr.Dataset(coords={"time": instants.times})

@@ -18,9 +18,8 @@ from ...datasets.stretches import joined, write_pieces
 from ...formats.video.reading import VideoSource
 from ..inference.detector import Detector
 from .peak_choice import N_PEAKS
-from .predicted_rows import KEPT_EVERY, PredictionOptions, kept_rows, predict_rows
 from .predicted_views import recording_of, seen_by, view_pieces
-from .prediction_rows import Search
+from .prediction_run import KEPT_EVERY, PredictionOptions, predict_rows, prediction_of
 from .stored_rows import Rows
 
 
@@ -244,11 +243,9 @@ def _predicted(
     """Consecutive pieces of the views, the rows that they are made of, and how many instants there are."""
     detector, source = with_animals(detector, options.n_animals), recording_of(videos, options.fps, options.times)
     rig = seen_by(options.rig, source, detector)
-    n_peaks = 1 if rig is None else N_PEAKS
-    search = Search(options.track_crop, options.precision, options.runtime, options.batch_instants, n_peaks)
-    rows = kept_rows(detector, source, search, options.checkpoint, options.n_windows)
-    instants = predict_rows(detector, source, search, rows, options)
-    return view_pieces(detector, source, search, rows, instants, rig), rows, len(instants.times)
+    work = prediction_of(detector, source.infos, options, n_peaks=1 if rig is None else N_PEAKS)
+    instants = predict_rows(work, source, options)
+    return view_pieces(work, source, instants, rig), work.rows, len(instants.times)
 
 
 def with_animals(detector: Detector, n_animals: int | None) -> Detector:

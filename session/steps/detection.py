@@ -103,7 +103,7 @@ def _accepted(
 
 
 def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None) -> None:
-    from ...pose2d.prediction.predicted_rows import PredictionOptions
+    from ...pose2d.prediction.prediction_run import PredictionOptions
     from ...pose2d.prediction.video_prediction import write_prediction
 
     path, videos = detector_path(session), session.sources("video")

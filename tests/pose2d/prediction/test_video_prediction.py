@@ -8,7 +8,7 @@ import pytest
 
 from muybridge.datasets import read_dataset
 from muybridge.pose2d import predict, predict_file
-from muybridge.pose2d.prediction import predicted_views, prediction_rows
+from muybridge.pose2d.prediction import predicted_views, window_prediction
 from tests.helpers import Pickling, overwrite
 from tests.pose2d.animals import animal_points, draw_animal
 
@@ -91,7 +91,7 @@ def test_a_killed_prediction_goes_on_to_the_same_result(detector, wide_video, tm
 
 @pytest.mark.parametrize("batch_instants", [0, 3])
 def test_windows_as_tasks_give_what_one_piece_gives(detector, wide_video, tmp_path, monkeypatch, batch_instants):
-    monkeypatch.setattr(prediction_rows, "RUN_IN", 4)
+    monkeypatch.setattr(window_prediction, "RUN_IN", 4)
     monkeypatch.setattr(predicted_views, "PIECE", 5)
     short, _ = film(tmp_path / "short.mp4", 7)
     videos, options = {"a": wide_video[0], "b": short}, {"runtime": "torch", "precision": "fp32", "progress": False}

@@ -1,4 +1,4 @@
-"""Rows of a recording's frames from its videos, window by window, by the options of a prediction."""
+"""The options of a prediction, and its run: the rows of all frames, window by window, here or as tasks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tqdm import tqdm
 from ...cameras import CameraRig
 from ...datasets import Array
 from ...formats.video.instants import Instants
-from ...formats.video.reading import VideoError
+from ...formats.video.reading import VideoError, VideoInfo
 from ..inference.detector import Detector
 from .predicted_views import Recording
-from .prediction_rows import Prediction, Search, fingerprint, predict_window
 from .stored_rows import Rows
+from .window_prediction import Prediction, Search, fingerprint, predict_window
 
 KEPT_EVERY = 30.0  # seconds between two parts that are kept in files
 
@@ -41,28 +41,29 @@ class PredictionOptions:
     progress: bool = True
 
 
-def kept_rows(
-    detector: Detector, source: Recording, search: Search, folder: str | os.PathLike | None, n_windows: int = 1
-) -> Rows:
-    """Where the rows are kept: in memory (None), or in a folder, in which only the same prediction finds them."""
-    if folder is None:
-        return Rows(tuple(source.infos), None)
-    name = fingerprint(detector, source.infos, *search[:3], n_windows, search.n_peaks)
-    Path(folder, name).mkdir(parents=True, exist_ok=True)
-    return Rows(tuple(source.infos), Path(folder, name))
+def prediction_of(
+    detector: Detector, infos: Mapping[str, VideoInfo], options: PredictionOptions, n_peaks: int
+) -> Prediction:
+    """The work of a prediction; its rows are kept in memory, or in a folder, in which only the same work finds them.
+
+    n_peaks : of each keypoint that are kept
+    """
+    search = Search(options.track_crop, options.precision, options.runtime, options.batch_instants, n_peaks)
+    if options.checkpoint is None:
+        return Prediction(detector, infos, search, Rows(tuple(infos), None), float("inf"))
+    folder = Path(options.checkpoint, fingerprint(detector, infos, *search[:3], options.n_windows, n_peaks))
+    folder.mkdir(parents=True, exist_ok=True)
+    return Prediction(detector, infos, search, Rows(tuple(infos), folder), options.checkpoint_every)
 
 
-def predict_rows(
-    detector: Detector, source: Recording, search: Search, rows: Rows, options: PredictionOptions
-) -> Instants:
+def predict_rows(work: Prediction, source: Recording, options: PredictionOptions) -> Instants:
     """Add the rows of all frames to those that are kept; returns the recording's instants.
 
     Raises
     ------
     VideoError : no frame could be decoded
     """
-    seconds = options.checkpoint_every if rows.folder else float("inf")
-    work, executor = Prediction(detector, source.infos, search, rows, seconds), options.executor
+    rows, executor = work.rows, options.executor
     windows = work.windows(options.n_windows)
     total = sum(info.n_frames for info in source.infos.values())
     n_kept = len(source.infos) * sum(len(frames) for start, _ in windows[:1] for frames in rows.kept(start))
