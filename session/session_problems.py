@@ -17,16 +17,8 @@ from .steps.cameras.calibration import CALIBRATE, from_points
 from .steps.corrections.corrected_views import corrected
 from .steps.detection import views_of_points
 from .steps.kinematics import VERTICAL_NEEDED
-from .steps.pictures import lens_warnings, world_unit
-from .steps.plausibility import (
-    implausibilities,
-    repeated_points,
-    rounded_points,
-    sizes,
-    unit_warning,
-    vertical_warning,
-    with_stated_pictures,
-)
+from .steps.pictures import world_unit
+from .steps.plausibility import sizes, view_warnings, with_stated_pictures
 from .steps.points_and_videos import length_of, length_problems, length_warnings, points_outside
 from .steps.rig import load_rig, rig_path
 from .steps.step_definition import Step, ledger_of
@@ -91,10 +83,8 @@ def _judged_views(session: Session) -> tuple[list[str], list[str], list[str]]:
     if problems:
         return problems, [], []
     used = without(found.views, diagnosis.wrong)
-    implausible = implausibilities(session, used, found.rig)
-    implausible += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
-    stated = [*repeated_points(used), *lens_warnings(found.rig), *unit_warning(found.rig), *vertical_warning(session)]
-    return [], [*stated, *diagnosis.messages, *implausible], [*notes, *sizes(used, found.rig)]
+    warnings = [*view_warnings(session, used, found.rig, diagnosis), *diagnosis.messages]
+    return [], warnings, [*notes, *sizes(used, found.rig)]
 
 
 def _source_problems(session: Session, step: Step) -> list[str]:

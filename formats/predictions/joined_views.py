@@ -120,7 +120,7 @@ def _views(
     """The views of one detector, from frame `start` on."""
     tracks = _same_keypoints(tracks, keypoints)
     individuals = _same_individuals(tracks)
-    tracks = {camera: _filled_up(track, len(times)) for camera, track in tracks.items()}
+    tracks = {camera: _filled_up(track, len(track.points_2d), len(times)) for camera, track in tracks.items()}
     points_2d = np.stack([track.points_2d for track in tracks.values()], axis=1)
     confidence = np.stack([track.confidence for track in tracks.values()], axis=1)
     covariances_2d = None if variances is None else _covariances(tracks, variances)
@@ -189,9 +189,9 @@ def _same_keypoints(tracks: dict[str, Track], keypoints: Sequence[str] | None) -
     return ordered
 
 
-def _filled_up(track: Track, n_frames: int) -> Track:
-    """A track with missing frames at its end."""
-    width = ((0, 0), (0, n_frames - track.points_2d.shape[1]), (0, 0))
+def _filled_up(track: Track, n_individuals: int, n_frames: int) -> Track:
+    """A track with missing individuals and frames at their ends."""
+    width = ((0, n_individuals - track.points_2d.shape[0]), (0, n_frames - track.points_2d.shape[1]), (0, 0))
     return track.rearranged(
         lambda values: np.pad(values, (*width, (0, 0)), constant_values=np.nan), np.pad(track.confidence, width)
     )
@@ -243,12 +243,7 @@ def _numbered_individuals(tracks: dict[str, Track]) -> dict[str, Track]:
         return tracks
     n_most = max(track.points_2d.shape[0] for track in tracks.values())
     names = tuple(f"individual_{i}" for i in range(n_most)) if n_most > 1 else None
-    return {camera: _with_individuals(track, n_most)._replace(individuals=names) for camera, track in tracks.items()}
-
-
-def _with_individuals(track: Track, n: int) -> Track:
-    after = n - track.points_2d.shape[0]
-    return track.rearranged(
-        lambda values: np.pad(values, ((0, after), (0, 0), (0, 0), (0, 0)), constant_values=np.nan),
-        np.pad(track.confidence, ((0, after), (0, 0), (0, 0))),
-    )
+    return {
+        camera: _filled_up(track, n_most, track.points_2d.shape[1])._replace(individuals=names)
+        for camera, track in tracks.items()
+    }

@@ -67,7 +67,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-# entries of [cameras.NAME] that are no files: whether a value can be used, and what the message asks for
+# of an entry: whether a value can be used, and what the message asks for where it cannot
+_SWITCH = (lambda value: isinstance(value, bool), "give true or false")
+# entries of [cameras.NAME] that are no files
 PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "size": (
         lambda value: _is_numbers(value, 2) and all(isinstance(side, int) and side > 0 for side in value),
@@ -81,13 +83,11 @@ PICTURE_KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: _is_number(value) and value > 0,
         "give the size of the video's picture relative to the calibrated one, such as 0.5",
     ),
-    "mirror": (lambda value: isinstance(value, bool), "give true or false"),
+    "mirror": _SWITCH,
     "delay": (lambda value: _is_number(value), "give a number of frames, positive where the camera is delayed"),
 }
 
-# (table, entry): whether a value can be used, and what the message asks for where it cannot
 _PATH = (is_text, "give a path")
-_SWITCH = (lambda value: isinstance(value, bool), "give true or false")
 _DURATION = (lambda value: _is_number(value) and value > 0, "it must be a positive number of seconds")
 _PIXELS = (
     lambda value: all(_is_number(one) and one > 0 for one in (value if isinstance(value, list) else [value])),
@@ -98,6 +98,7 @@ _COUNT = (
     "it must be a whole number of at least 1",
 )
 _PAIRS = (partial(is_list_of, list), "it must be a list of pairs of keypoint names")
+# entries of the other tables, {(table, entry): ...}
 ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
     ("session", "output"): _PATH,
     ("session", "unit"): (lambda unit: is_text(unit) and bool(unit.strip()), "give a unit of length, such as 'mm'"),
@@ -114,10 +115,7 @@ ENTRIES: dict[tuple[str, str], tuple[Callable[[Any], bool], str]] = {
         lambda frame: _is_number(frame) and isinstance(frame, int) and frame >= 0,
         "it must be the number of a board frame, from 0",
     ),
-    ("animals", "count"): (
-        lambda count: isinstance(count, int) and not isinstance(count, bool) and count > 0,
-        "it must be a positive number of animals",
-    ),
+    ("animals", "count"): _COUNT,
     ("animals", "identity"): (
         lambda value: value in ("known", "tracks", "detections"),
         'give "known", "tracks" or "detections"',

@@ -72,7 +72,14 @@ def _predict(session: Session, progress: bool, tasks: WindowTasks | None = None)
     with windows.held, atomic_write(session.output / "views.nc") as partial:
         notes = _notes_on_length(session, instants, windows.n_frames)
         like = windows.spread() if has_several(sources) else None
-        write_pieces(_accepted(session, windows.pieces(), windows.n_frames, notes, like), partial, windows.n_frames)
+
+        def combined(piece: xr.Dataset) -> xr.Dataset:
+            views = combine_ensemble(piece, like=like)
+            lines = [*views.attrs.get("notes", "").splitlines(), *notes]
+            return views.assign_attrs({"notes": "\n".join(lines)} if lines else {})
+
+        pieces = map(combined, windows.pieces())
+        write_pieces(_accepted(session, pieces, windows.n_frames), partial, windows.n_frames)
 
 
 def _notes_on_length(session: Session, instants: Instants | None, n_frames: int) -> list[str]:
@@ -84,21 +91,12 @@ def _notes_on_length(session: Session, instants: Instants | None, n_frames: int)
     return [*(() if instants is None else instants.notes), *length_warnings(session, lengths)]
 
 
-def _accepted(
-    session: Session, pieces: Iterable[xr.Dataset], n_frames: int, notes: list[str], like: xr.Dataset | None = None
-) -> Iterator[xr.Dataset]:
-    """The pieces of the views as they are written; an error at their end where they have too few points.
-
-    like : frames of the whole recording, by which the predictions of several detectors are combined
-    """
+def _accepted(session: Session, pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
+    """The pieces of the views as they are written; an error at their end where they have too few points."""
     n_points: Any = 0
     for piece in pieces:
-        views = combine_ensemble(piece, like=like)
-        n_points = n_points + _points_per_view(views)
-        lines = [*views.attrs.get("notes", "").splitlines(), *notes]
-        yield views.assign_attrs(
-            PREDICT.input_attribute(session, views.attrs), **{"notes": "\n".join(lines)} if lines else {}
-        )
+        n_points = n_points + _points_per_view(piece)
+        yield piece.assign_attrs(PREDICT.input_attribute(session, piece.attrs))
     _refuse_few(session, n_points, n_frames)
 
 
@@ -114,12 +112,9 @@ def _predict_videos(session: Session, progress: bool, tasks: WindowTasks | None)
     options |= {"rig": load_rig(session)} if _uses_rig(session) else {}
 
     def accepted(pieces: Iterable[xr.Dataset], n_frames: int) -> Iterator[xr.Dataset]:
-        n_points: Any = 0
-        for piece in pieces:
+        for piece in _accepted(session, pieces, n_frames):
             _refuse_truncated(videos, piece.attrs["damaged_frames"], n_frames)
-            n_points = n_points + _points_per_view(piece)
-            yield piece.assign_attrs(PREDICT.input_attribute(session, piece.attrs))
-        _refuse_few(session, n_points, n_frames)
+            yield piece
 
     detector, destination = open_detector(session, path), session.output / "views.nc"
     how = PREDICT.call(session, PredictionOptions, **options)

@@ -14,7 +14,7 @@ import xarray as xr
 from ...datasets.individuals import each_individual
 from ...numerics.arrays import Array, evenly_spread
 from ..config import CameraSources, Session
-from .pictures import read_session_rig
+from .pictures import lens_warnings, read_session_rig
 from .reconstruction_files import method_of, named_body, trained
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ _FEWEST = 5  # such frames, or points of a keypoint
 _DECIMALS = 0.05  # pixels, of steps of coordinates up to which an animal at rest does not repeat itself by chance
 _COARSE = 2.0  # pixels, of steps beyond which several keypoints of an animal at rest are at one place by chance
 _STEPS_PER_PIXEL = 1000  # of coordinates that are told apart: files state three decimals
+
+
+def view_warnings(
+    session: Session, views: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis, pose: xr.Dataset | None = None
+) -> list[str]:
+    """Sentences on what may be wrong with the 2D points and the cameras as a whole; with a pose on its movement."""
+    noise = diagnosis.cameras["sigma_px"].to_dict()
+    stated = [*repeated_points(views), *lens_warnings(rig), *unit_warning(rig), *vertical_warning(session)]
+    return [*stated, *implausibilities(session, views, rig, pose), *rounded_points(views, noise)]
 
 
 def implausibilities(session: Session, views: xr.Dataset, rig: CameraRig, pose: xr.Dataset | None = None) -> list[str]:

@@ -19,15 +19,8 @@ from ...datasets.stretches import judged_frames
 from ..config import Session, SessionError
 from .corrections.corrected_views import SWITCHES, corrected, write_corrected
 from .corrections.individuals import animals_of
-from .pictures import lens_warnings, picture_settings, size_problems
-from .plausibility import (
-    implausibilities,
-    repeated_points,
-    rounded_points,
-    unit_warning,
-    vertical_warning,
-    with_stated_pictures,
-)
+from .pictures import picture_settings, size_problems
+from .plausibility import view_warnings, with_stated_pictures
 from .reconstruction_files import (
     check_memory,
     is_long,
@@ -90,8 +83,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     pose.attrs |= write_used_views(session, views, found.views)
     if session.options["reconstruct"].get("refine_rig", False):
         write_rig(rig, refined_rig_path(session))
-    implausible = implausibilities(session, used, rig, pose)
-    pose.attrs |= _attributes(session, used, rig, diagnosis, notes, implausible)
+    pose.attrs |= _attributes(session, used, rig, diagnosis, notes, pose)
     pose.attrs |= {"animal_warnings": "\n".join(found.warnings)} if found.warnings else {}
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
 
@@ -135,8 +127,7 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
         session, pose_of, used.isel(time=slice(n_tried)), rig, skeleton=session.skeleton, **options
     )
     notes = [*corrections, *_exchanged_sides(session, used, rig)]
-    implausible = implausibilities(session, used, rig, tried)
-    attributes = found | _attributes(session, used, rig, diagnosis, notes, implausible)
+    attributes = found | _attributes(session, used, rig, diagnosis, notes, tried)
     attributes |= RECONSTRUCT.input_attribute(session, {"inputs": json.dumps({"rig": rig_hash(rig)})})
     settings = settings_of(skeleton=session.skeleton, **_options(session))
     more = {"cause": diagnosis.cause, "attributes": attributes, "executor": tasks and tasks.executor}
@@ -154,9 +145,12 @@ def _options(session: Session) -> dict[str, Any]:
 
 
 def _attributes(
-    session: Session, used: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis, notes: list[str], implausible: list[str]
+    session: Session, used: xr.Dataset, rig: CameraRig, diagnosis: Diagnosis, notes: list[str], pose: xr.Dataset
 ) -> dict[str, Any]:
-    """What the pose says of the views that were used, of the cameras, and of what was left out."""
+    """What the pose says of the views that were used, of the cameras, and of what was left out.
+
+    pose : of the views, or of the first seconds of a long recording
+    """
     attrs: dict[str, Any] = {}
     cause = diagnosis.cause
     notes = [*notes, *([cause.note] if cause is not None and cause.note else [])]
@@ -166,9 +160,7 @@ def _attributes(
     # where each camera is left out once for the error bars, the predictions are judged by that
     attrs |= {} if _options(session)["check_coverage"] else _left_out(session, used, rig)
     attrs |= {"warnings": str(diagnosis.warnings.to_json(orient="records"))}
-    rig_warnings = [*lens_warnings(rig), *unit_warning(rig), *vertical_warning(session), *implausible]
-    rig_warnings[:0] = repeated_points(used)
-    rig_warnings += rounded_points(used, diagnosis.cameras["sigma_px"].to_dict())
+    rig_warnings = view_warnings(session, used, rig, diagnosis, pose)
     attrs |= {"rig_warnings": "\n".join(rig_warnings)} if rig_warnings else {}
     if diagnosis.wrong:
         attrs["left_out_cameras"] = ", ".join(diagnosis.wrong)
