@@ -1,4 +1,4 @@
-"""Names that a user may have meant, and names that were renamed."""
+"""Names that a user may have meant, and names that are there twice."""
 
 from __future__ import annotations
 
@@ -12,39 +12,10 @@ from typing import Any, TypeVar, cast
 NETCDF_SUFFIXES = (".nc", ".nc4", ".netcdf", ".cdf")
 F = TypeVar("F", bound=Callable[..., Any])
 
-# {option as it was called: its name today}; CHANGELOG.md, "Renamed", lists them by function
-RENAMED = {
-    "anywhere": "p_random_crop",
-    "average": "ema_decay",
-    "board_shape": "estimate_board_deformation",
-    "checks": "n_evaluations",
-    "every": "frame_step",
-    "follow": "track_crop",
-    "haze": "contrast",
-    "lens": "distortion_model",
-    "light": "color_jitter",
-    "likelihood": "loss",
-    "locator": "animal_detector",
-    "longest": "max_gap",
-    "looks": "n_tta",
-    "moves": "detect_camera_motion",
-    "polynomial": "polyorder",
-    "recipe": "config",
-    "same_lens": "shared_intrinsics",
-    "trunk_rate": "backbone_lr_factor",
-    "way": "method",
-}
-
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """': 'name' is now X' for an option that was renamed, ', did you mean X?' for the most similar known name.
-
-    Nothing where no name is near. It follows a sentence that says what is unknown.
-    """
+    """', did you mean X?' for the most similar known name, behind a sentence on what is unknown; else nothing."""
     lowered = {str(other).lower(): str(other) for other in known}
-    renamed = RENAMED.get(name.lower(), "")
-    if renamed in lowered:
-        return f": '{name}' is now '{renamed}'"
     close = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
     return f", did you mean '{lowered[close[0]]}'?" if close else ""
 

@@ -31,7 +31,6 @@ def read_mat(path: Path) -> dict:
     from scipy.io.matlab import MatReadError
 
     try:
-        check_size(_unpacked_size(path), path.stat().st_size, path)
         check_size(_declared_size(path), path.stat().st_size, path)
         content = loadmat(path, simplify_cells=False)
     except FormatError:
@@ -41,18 +40,28 @@ def read_mat(path: Path) -> dict:
     return {name: value for name, value in content.items() if not name.startswith("__")}
 
 
-def _unpacked_size(path: Path) -> int:
-    """Bytes of the variables of a version 7 file without compression; the file's own size of another.
+def _declared_size(path: Path) -> int:
+    """Bytes that a version 7 file needs: of its variables without compression, or of the cells of its largest array.
 
-    scipy's reader ends the process at some files that are cut off: they are refused here.
+    Cells need them before any is read. scipy's reader ends the process at some files that are cut off: they are refused
+    here. Of another version the file's own size.
     """
+    stored, total, largest = path.stat().st_size, 0, 0
     order, elements = _elements(path)
     if order is None:
-        return path.stat().st_size
-    total, stored = 0, path.stat().st_size
+        return stored
     for kind, content in elements:
         total += _inflated(content, stored) if kind == _COMPRESSED else len(content)
-    return total
+        if oversize(total, stored):
+            break
+        if kind == _COMPRESSED:
+            content = zlib.decompressobj().decompress(content)
+            kind, content = int.from_bytes(content[:4], order), content[8:]
+        parts = [content] if kind == _MATRIX else []
+        while parts:
+            own, inner = _array_of(parts.pop(), order)
+            largest, parts = max(largest, own), parts + inner
+    return max(total, _CELL * largest)
 
 
 def _elements(path: Path) -> tuple[ByteOrder | None, Iterator[tuple[int, bytes]]]:
@@ -82,23 +91,6 @@ def _inflated(packed: bytes, stored: int) -> int:
         total += len(unpacker.decompress(packed, _STEP))
         packed = unpacker.unconsumed_tail
     return total
-
-
-def _declared_size(path: Path) -> int:
-    """Bytes of the largest array that a version 7 file declares; cells of a list need them before any is read."""
-    order, elements = _elements(path)
-    largest = 0
-    if order is None:
-        return largest
-    for kind, content in elements:
-        content = zlib.decompressobj().decompress(content) if kind == _COMPRESSED else content
-        if kind == _COMPRESSED:
-            kind, content = int.from_bytes(content[:4], order), content[8:]
-        parts = [content] if kind == _MATRIX else []
-        while parts:
-            own, inner = _array_of(parts.pop(), order)
-            largest, parts = max(largest, own), parts + inner
-    return _CELL * largest
 
 
 def _array_of(content: bytes, order: ByteOrder) -> tuple[int, list[bytes]]:

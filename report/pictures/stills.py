@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import cv2
@@ -15,6 +14,7 @@ from ...datasets.individuals import individual_names
 from ...formats.predictions.instant_rows import frames_of_view
 from ...formats.video.reading import VideoError, VideoSource
 from ...formats.video.sparse_reading import key_frames_near, read_sparse_frames
+from ..markup import base64_of
 from ..player import bone_indices, coloured, keypoint_sides, point_names
 from ..quality import quantile
 from ..reprojection import instants_of, positions_at, reproject
@@ -174,13 +174,13 @@ def crop_box(detected: Array, expected: Array | None, size: tuple[int, int]) -> 
     return int(corner[0]), int(corner[1]), int(crop[0]), int(crop[1])
 
 
-def jpeg_address(image: np.ndarray) -> str:
-    """A data address of the RGB image, no wider than `PICTURE_WIDTH`."""
-    scale = min(1.0, PICTURE_WIDTH / image.shape[1])
+def jpeg_address(image: np.ndarray, width: int = PICTURE_WIDTH, quality: int = JPEG_QUALITY) -> str:
+    """A data address of the picture, RGB or grey, no wider than `width`."""
+    scale = min(1.0, width / image.shape[1])
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    _, packed = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(packed.tobytes()).decode("ascii")
+    image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    return f"data:image/jpeg;base64,{base64_of(cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])}"
 
 
 def _within_budget(cameras: list[dict[str, Any]], is_fixed: list[bool]) -> list[int]:

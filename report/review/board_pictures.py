@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ...calibration import Calibration, Checkerboard
 from ...calibration.boards.image_sources import Source, gray_frames
 from ...datasets import Array
+from ..pictures.stills import jpeg_address
 
 JPEG_QUALITY = 70  # of 100: corners of the board stay sharp
 _CELLS = 10  # across and down the image, as in the report's coverage
@@ -109,10 +108,7 @@ def read_pictures(source: Source, camera: str, frames: list[int], width: int) ->
     found = {}
     for number, image in enumerate(islice(gray_frames(source, camera), max(frames, default=-1) + 1)):
         if number in frames:
-            scale = min(1.0, width / image.shape[1])
-            small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
-            packed = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-            found[number] = "data:image/jpeg;base64," + base64.b64encode(packed.tobytes()).decode()
+            found[number] = jpeg_address(image, width, JPEG_QUALITY)
     return found
 
 

@@ -28,11 +28,7 @@ def test_the_options_of_a_step_are_those_of_its_public_functions(small_recording
     [
         ("[reconstruct]\nmethod = 'smoth'", "method 'smoth' is unknown, did you mean 'smooth'?"),
         ("[reconstruct]\nmax_gp = 0.1", "[reconstruct] has no option 'max_gp', did you mean 'max_gap'?"),
-        ("[predict]\nfollow = true", "[predict] has no option 'follow': 'follow' is now 'track_crop'"),
-        (
-            "[calibrate]\nsame_lens = true",
-            "[calibrate] has no option 'same_lens': 'same_lens' is now 'shared_intrinsics'",
-        ),
+        ("[predict]\ntrack = true", "[predict] has no option 'track', did you mean 'track_crop'?"),
         ("[reconstruct]\nskeleton = 1", "[reconstruct] 'skeleton' is set by the session itself; remove it"),
         ("[reconstruct]\nswaps = 1", "[reconstruct] swaps is 1; give true or false"),
         ("[reconstruct]\norder = true", "[reconstruct] order is True; give a whole number"),
