@@ -153,10 +153,8 @@ def together(founds: list[Found]) -> Found:
     middle = np.median(every.points, axis=0)
     apart = every.points - middle
     between = np.einsum("lki,lkj->kij", apart, apart) / len(founds)
-    width = np.sqrt((every.width**2).mean(0) + np.trace(between, axis1=1, axis2=2) / 2)
     means = Found(*(values.mean(0) for values in every))
-    covariances = means.covariances + between
-    return means._replace(points=middle, covariances=covariances, width=width, others=founds[0].others)
+    return means._replace(points=middle, covariances=means.covariances + between, others=founds[0].others)
 
 
 def tta_views_of(config: TrainingConfig, can_mirror: bool) -> tuple[TTAView, ...]:

@@ -25,7 +25,6 @@ class Peaks(NamedTuple):
     points : (n, n_keypoints, 2) x, y
     mass : (n, n_keypoints) probability within `RADIUS` cells of the peak
     evidence : (n, n_keypoints) log-odds of being there to being absent; it goes on growing where the mass is nearly 1
-    width : (n, n_keypoints) standard deviation of the places for which its cells vote
     near : (n, n_keypoints) variance of the cells within `RADIUS` + 1 of the peak about the point, along an axis
     elsewhere : (n, n_keypoints) probability of all other cells, given that the keypoint is not absent
     scatter : (n, n_keypoints, 2, 2) second moments of all other cells about the point
@@ -36,7 +35,6 @@ class Peaks(NamedTuple):
     points: Tensor
     mass: Tensor
     evidence: Tensor
-    width: Tensor
     near: Tensor
     elsewhere: Tensor
     scatter: Tensor
@@ -95,7 +93,7 @@ def read_peak(network: Network, maps: Maps, best: Tensor) -> Peaks:
     apart = _apart(
         F.softmax(flat, -1).unflatten(-1, (rows, columns)), (near - present[..., None]).exp(), centres, points
     )
-    return Peaks(points, mass, evidence, width, *apart, cholesky_factor(network.spread_at(seen)), seen)
+    return Peaks(points, mass, evidence, *apart, cholesky_factor(network.spread_at(seen)), seen)
 
 
 def _apart(likely: Tensor, near: Tensor, centres: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:

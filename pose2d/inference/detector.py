@@ -21,7 +21,7 @@ from ..training_config import TrainingConfig
 from .animal_boxes import MIDDLE
 from .uncertainty import Uncertainty
 
-FORMAT = "muybridge detector 3"
+FORMAT = "muybridge detector 4"
 _ANIMAL_DETECTOR = "animal_detector."
 
 

@@ -32,7 +32,6 @@ class Found(NamedTuple):
     mass : (n_keypoints,) probability around the peak
     covariances : (n_keypoints, 2, 2) as predicted, not calibrated
     evidence : (n_keypoints,) log-odds of the peak to "absent"
-    width : (n_keypoints,) standard deviation of the place over the cells of the peak and over test-time views
     near : (n_keypoints,) variance of the place over the cells around the peak, the target's own width included
     elsewhere : (n_keypoints,) probability of the cells beyond, given that the keypoint is not absent
     scatter : (n_keypoints, 2, 2) second moments of the cells beyond about the point
@@ -43,7 +42,6 @@ class Found(NamedTuple):
     mass: Array
     covariances: Array
     evidence: Array
-    width: Array
     near: Array
     elsewhere: Array
     scatter: Array
@@ -151,13 +149,11 @@ class Engine:
             matrix = np.column_stack([matrix[:, :2], matrix[:, 2] + 0.5 - matrix[:, :2].sum(1) / 2])
         back = invert_affine(matrix)
         cell = back[:, :2] * stride
-        side = np.sqrt(abs(np.linalg.det(cell)))
         factors = cell @ found.covariances
         return found._replace(
             points=apply_affine(back, apply_affine(scaling(stride), found.points) + self.network.shift),
             covariances=factors @ factors.transpose(0, 2, 1),
-            width=found.width * side,
-            near=found.near * side**2,
+            near=found.near * abs(np.linalg.det(cell)),
             scatter=cell @ found.scatter @ cell.T,
         )
 

@@ -14,17 +14,10 @@ from ...datasets import Array
 from .engine import Found
 
 STUDENT_DOF = 4.0  # degrees of freedom of the errors: tails of gross errors (Lange 1989)
-# mean of the Gaussian prior on the weights by which the logarithm of the variance depends on 1, the evidence
-# (log-odds), the log of the width and the log of the predicted std: stronger evidence and narrower peaks mean smaller
-# errors (from two splits of the open field)
-VARIANCE_PRIOR = np.array([0.0, -0.5, 1.5, 0.0])
 # mean of the prior on the factor of the scatter over the other cells: the softmax gives many far cells a little each
 # (the demo's wrong places, visible and hidden, on seed 0: 0.28 to 0.36)
 SCATTER_PRIOR = 0.3
-# weight of the priors in labelled points. Of the weights' prior it matters little: from 6 to 600, 90 % ellipses hold
-# 0.916 to 0.927 of the open field's test points (small network, calibrated on one half of them, tested on the other)
-FIRMNESS = 60.0
-FRAME_CORRELATION = 0.05  # of two points of a frame lying outside their ellipses (the demo's held-out frames: 0.04)
+FIRMNESS = 60.0  # weight of the priors, in labelled points
 LOG_10 = np.log(10.0)  # of the 10 % outside
 RADIUS2_90 = 2 * LOG_10  # squared Mahalanobis radius of a 90 % ellipse
 
@@ -42,8 +35,6 @@ class Uncertainty:
     radius : pixels; confidence is the probability that a point lies within this distance of the truth
     confidence_weights : (3,) of the logistic regression, among seen keypoints, on 1, log-odds of the peak's mass, log
         of the predicted std
-    variance_weights : (4,) of the log-linear scaling of a seen keypoint's covariance on 1, the peak's evidence, log of
-        its width (pixels) and log of the predicted std
     temperature : (n_keypoints,) factor of each seen keypoint's covariance
     n_held_out : labelled points behind it; 0: not calibrated, predictions are passed on
     hidden_weights : (2,) of the logistic regression of being hidden on 1 and the log-odds of "absent"
@@ -55,7 +46,6 @@ class Uncertainty:
 
     radius: float
     confidence_weights: Array
-    variance_weights: Array
     temperature: Array
     n_held_out: int = 0
     hidden_weights: Array = field(default_factory=lambda: np.array([-30.0, 0.0]))
@@ -79,13 +69,11 @@ class Uncertainty:
 
     def ellipses(self, found: Found) -> Array:
         """(..., n_keypoints, 2, 2) covariances whose 90 % ellipses hold 90 % of the errors."""
-        scale = np.exp(np.clip(_size_features(found) @ self.variance_weights, -8, 8))
-        return self._mixed(found, found.covariances * scale[..., None, None], self.temperature, self.hidden_temperature)
+        return self._mixed(found, self.temperature, self.hidden_temperature)
 
-    def _mixed(self, found: Found, seen: Array, temperature: Array, hidden_temperature: Array | None) -> Array:
-        """The covariances where `seen` (..., n_keypoints, 2, 2) are those of seen keypoints; factors (..., n_keypoints)
-        of these and of hidden keypoints' covariances."""
-        seen = temperature[..., None, None] * seen
+    def _mixed(self, found: Found, temperature: Array, hidden_temperature: Array | None) -> Array:
+        """The ellipses with factors (..., n_keypoints) of seen and of hidden keypoints' covariances."""
+        seen = temperature[..., None, None] * found.covariances
         if not self.scatter_factor:
             return seen
         hidden, elsewhere = self.hidden(found), np.clip(found.elsewhere, 0, 1)
@@ -128,7 +116,7 @@ def mixture_ellipses(weights: Array, covariances: Array) -> Array:
 
 def uncalibrated(n_keypoints: int, radius: float) -> Uncertainty:
     """Confidence is the peak's probability mass, the covariance is as predicted."""
-    return Uncertainty(radius, np.array([0.0, 1.0, 0.0]), np.zeros(4), np.ones(n_keypoints))
+    return Uncertainty(radius, np.array([0.0, 1.0, 0.0]), np.ones(n_keypoints))
 
 
 def fit_uncertainty(
@@ -144,10 +132,8 @@ def fit_uncertainty(
     unlabelled : weight with which a keypoint without label counted as absent in training, as in `TrainingConfig`
     hidden : like `errors`, of keypoints without label whose places other cameras tell
 
-    A seen keypoint's covariance is scaled by a log-linear function of what was seen at the peak, fitted to a bivariate
-    Student t (so that far false peaks do not inflate every ellipse) and drawn towards `VARIANCE_PRIOR`; then one
-    temperature per keypoint, drawn towards the common one where labels are few, makes 90 % ellipses hold 90 % of the
-    labelled points. That a keypoint is hidden is learned from which ones are labelled; how large its error is then,
+    One temperature per keypoint, drawn towards the common one where labels are few, makes 90 % ellipses hold 90 % of
+    the labelled points. That a keypoint is hidden is learned from which ones are labelled; how large its error is then,
     from the map, and where other cameras tell its place, from one more temperature per keypoint. With fewer than 20
     labelled points only predictions are passed on.
     """
@@ -155,27 +141,23 @@ def fit_uncertainty(
     if known.sum() < 20:
         return uncalibrated(errors.shape[1], radius)
     errors = np.nan_to_num(errors)
-    distance2 = _squared(errors, found.covariances)
     hit = (np.linalg.norm(errors, axis=-1) < radius)[known]
-    sizes = _size_features(found)
     fitted = Uncertainty(
         radius,
         _fit_logistic(_hit_features(found)[known], hit, np.array([0.0, 1.0, 0.0])),
-        _fit_log_variance(sizes[known], distance2[known]),
         np.ones(errors.shape[1]),
         int(known.sum()),
         _fit_hidden(found, known, unlabelled),
     )
-    seen = found.covariances * np.exp(np.clip(sizes @ fitted.variance_weights, -8, 8))[..., None, None]
-    fitted = replace(fitted, scatter_factor=_fit_scatter(errors, found, seen, known))
+    fitted = replace(fitted, scatter_factor=_fit_scatter(errors, found, known))
     if hidden is not None and (guessed := np.asarray(np.isfinite(hidden).all(-1))).any():
-        factors = _least_factors(np.nan_to_num(hidden), lambda t: fitted._mixed(found, seen, fitted.temperature, t))
+        factors = _least_factors(np.nan_to_num(hidden), lambda t: fitted._mixed(found, fitted.temperature, t))
         fitted = replace(fitted, hidden_temperature=_temperatures(factors, guessed))
         both, misses = known | guessed, np.where(known[..., None], errors, np.nan_to_num(hidden))
         predicted, hits = _log_odds(fitted.confidence(found))[both], (np.linalg.norm(misses, axis=-1) < radius)[both]
         weights = _fit_logistic(np.stack([np.ones_like(predicted), predicted], -1), hits, np.array([0.0, 1.0]))
         fitted = replace(fitted, mixed_weights=weights)
-    factors = _least_factors(errors, lambda t: fitted._mixed(found, seen, t, fitted.hidden_temperature))
+    factors = _least_factors(errors, lambda t: fitted._mixed(found, t, fitted.hidden_temperature))
     return replace(fitted, temperature=_temperatures(factors, known))
 
 
@@ -188,13 +170,14 @@ def _fit_hidden(found: Found, known: NDArray[np.bool_], unlabelled: float) -> Ar
     return _fit_logistic(np.stack([np.ones_like(absence), absence], -1), ~known[frames].ravel(), prior)
 
 
-def _fit_scatter(errors: Array, found: Found, seen: Array, known: NDArray[np.bool_]) -> float:
+def _fit_scatter(errors: Array, found: Found, known: NDArray[np.bool_]) -> float:
     """Factor of the other cells' second moments: a step of expectation-maximisation from `SCATTER_PRIOR`, which counts
     as `FIRMNESS` points whose peak is another place's."""
     far = SCATTER_PRIOR * found.scatter
     far2, elsewhere = _squared(errors, far), np.clip(found.elsewhere, 1e-6, 1 - 1e-6)
     dof = STUDENT_DOF
-    log_near = -np.log(_size2(seen)) - 0.5 * (dof + 2) * np.log1p(_squared(errors, seen) / dof)
+    seen2 = _squared(errors, found.covariances)
+    log_near = -np.log(_size2(found.covariances)) - 0.5 * (dof + 2) * np.log1p(seen2 / dof)
     log_far = -np.log(_size2(far)) - far2 / 2
     wrong = _sigmoid(log_far - log_near + np.log(elsewhere / (1 - elsewhere)))[known]
     return SCATTER_PRIOR * float((FIRMNESS + (wrong * far2[known] / 2).sum()) / (FIRMNESS + wrong.sum()))
@@ -235,12 +218,6 @@ def _log_odds(probability: Array) -> Array:
     return np.log(probability / (1 - probability))
 
 
-def _size_features(found: Found) -> Array:
-    """(..., 4): 1, evidence, log of the width, log of the predicted standard deviation (pixels)."""
-    log_width = np.log(np.clip(found.width, 1e-2, None))
-    return np.stack([np.ones_like(log_width), found.evidence, log_width, _log_std(found)], -1)
-
-
 def _log_std(found: Found) -> Array:
     return np.log(np.clip(np.linalg.det(found.covariances), 1e-12, None)) / 4
 
@@ -260,32 +237,13 @@ def _fit_logistic(features: Array, hit: NDArray[np.bool_], prior: Array) -> Arra
     return minimize(cost, prior, jac=True, method="L-BFGS-B").x
 
 
-def _fit_log_variance(features: Array, distance2: Array) -> Array:
-    """Weights w of log scale = features w: the mode of a Student t's likelihood of squared distances `distance2` and of
-    a normal prior, which is as firm for each feature as `FIRMNESS` frames' spread of it."""
-    dof = STUDENT_DOF
-    firmness = np.append(0.0, FIRMNESS * np.clip(features[:, 1:].var(0), 1e-3, None))
-
-    def cost(weights):
-        z = np.clip(features @ weights, -8, 8)
-        ratio = distance2 * np.exp(-z)
-        loss = z + 0.5 * (dof + 2) * np.log1p(ratio / dof)
-        slope = 1 - 0.5 * (dof + 2) * ratio / (dof + ratio)
-        away = weights - VARIANCE_PRIOR
-        return loss.sum() + 0.5 * (firmness * away**2).sum(), features.T @ slope + firmness * away
-
-    return minimize(cost, VARIANCE_PRIOR, jac=True, method="L-BFGS-B").x
-
-
 def _temperatures(factors: Array, known: NDArray[np.bool_]) -> Array:
     """(n_keypoints,) factors that 90 % of the known ones do not exceed, drawn towards that of all keypoints.
 
     So that 90 % of the errors of *new* frames lie inside, the quantile of n independent points is taken at
-    0.9 (n + 1) / n, as in split conformal prediction (Lei et al. 2018, algorithm 2), at 0.95 at most. The errors of one
-    frame go together a little, so that its points count as fewer.
+    0.9 (n + 1) / n, as in split conformal prediction (Lei et al. 2018, algorithm 2), at 0.95 at most.
     """
-    n_points, n_frames = known.sum(), max(int(known.any(1).sum()), 1)
-    n = n_points / (1 + FRAME_CORRELATION * (n_points / n_frames - 1))
+    n = known.sum()
     level = min(0.9 * (n + 1) / n, 0.95)
     whole = np.log(np.quantile(factors[known], level))
     own = [factors[known[:, k], k] for k in range(known.shape[1])]

@@ -107,7 +107,7 @@ def test_pictures_of_another_size_than_was_labelled_are_refused(labels):
 def test_a_detector_of_another_version_is_refused(detector, tmp_path):
     path = detector.save(tmp_path / "old.safetensors")
     content = path.read_bytes()
-    assert content.count(b"muybridge detector 3") == 1
-    path.write_bytes(content.replace(b"muybridge detector 3", b"muybridge detector 1"))
+    assert content.count(b"muybridge detector 4") == 1
+    path.write_bytes(content.replace(b"muybridge detector 4", b"muybridge detector 1"))
     with pytest.raises(DetectorError, match=r"old.safetensors is a detector of another version .* train it again"):
         load_detector(path)

@@ -134,13 +134,12 @@ def test_the_covariance_of_several_test_time_views_is_their_mean_and_that_betwee
     def found(x):
         claimed = np.array([[[2.0, 0.5], [0.5, 1.0]]])
         one = np.ones(1)
-        return Found(np.array([[x, 5.0]]), 0.8 * one, claimed, x * one, 2 * one, x * one, 0.1 * x * one, x * claimed)
+        return Found(np.array([[x, 5.0]]), 0.8 * one, claimed, x * one, x * one, 0.1 * x * one, x * claimed)
 
     joined = together([found(1.0), found(3.0), found(5.0)])
     np.testing.assert_allclose(joined.points, [[3, 5]])
     np.testing.assert_allclose(joined.covariances, [[[2 + 8 / 3, 0.5], [0.5, 1]]])
     np.testing.assert_allclose(joined.evidence, [3])
-    np.testing.assert_allclose(joined.width**2, [4 + 8 / 3 / 2])
     np.testing.assert_allclose((joined.near, joined.elsewhere), [[3], [0.3]])
     np.testing.assert_allclose(joined.scatter, [[[6, 1.5], [1.5, 3]]])
 

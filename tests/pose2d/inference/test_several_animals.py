@@ -204,7 +204,7 @@ def found_at(points):
     """What a window shows of an animal at these points, all sure."""
     n = len(points)
     ones, eyes = np.ones(n), np.tile(np.eye(2), (n, 1, 1))
-    return Found(points, ones, eyes, ones, ones, ones, 0 * ones, eyes, np.empty((n, 0, ROW_WIDTH)))
+    return Found(points, ones, eyes, ones, ones, 0 * ones, eyes, np.empty((n, 0, ROW_WIDTH)))
 
 
 def followed(coats, exchanged):

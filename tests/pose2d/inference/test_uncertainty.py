@@ -27,13 +27,12 @@ def make_claims(n, rng, overconfidence=9.0):
     lost = rng.random((n, 3)) < 0.05
     errors[lost] = rng.uniform(-300, 300, (lost.sum(), 2))
     mass = np.where(lost, rng.uniform(0.1, 0.6, (n, 3)), rng.uniform(0.7, 0.99, (n, 3)))
-    # a peak's width and evidence follow the size of its errors as loosely as they do in a network
-    width = scale * np.exp(rng.normal(0, 0.3, (n, 3)))
+    # a peak's evidence follows the size of its errors as loosely as it does in a network
     evidence = np.where(lost, 1.0, 6.0) - np.log(scale) + rng.normal(0, 1, (n, 3))
-    near = 4 * width**2
+    near = 4 * scale**2
     elsewhere = np.where(lost, rng.uniform(0.4, 0.9, (n, 3)), rng.uniform(0, 0.1, (n, 3)))
     scatter = np.broadcast_to(170.0**2 / 0.3 * np.eye(2), true.shape)
-    return errors, Found(np.zeros((n, 3, 2)), mass, true / overconfidence, evidence, width, near, elsewhere, scatter)
+    return errors, Found(np.zeros((n, 3, 2)), mass, true / overconfidence, evidence, near, elsewhere, scatter)
 
 
 def held(errors, covariances):
@@ -61,7 +60,7 @@ def draw_maps(n, rng, unlabelled=0.3):
     mass = (1 - absent) * (1 - elsewhere)
     square = std[..., None, None] ** 2 * np.eye(2)
     scatter = (far / SCATTER_PRIOR)[..., None, None] * np.eye(2)
-    found = Found(np.zeros((*shape, 2)), mass, square / 2, np.log(mass / absent), std, near, elsewhere, scatter)
+    found = Found(np.zeros((*shape, 2)), mass, square / 2, np.log(mass / absent), near, elsewhere, scatter)
     return errors, found, hidden
 
 

@@ -98,7 +98,7 @@ def found_of(points, present):
     rows = np.zeros((n_cameras, n, 1, 2, ROW_WIDTH))
     for k, share in enumerate((0.6, 0.3)):
         rows[:, :, 0, k, :2] = points[:, :, k].swapaxes(0, 1)
-        rows[:, :, 0, k, 2:] = [0.9 * share, 16, 0, 0, 16, np.log(9 * share), 4, 16, 1 - share, 100, 0, 0, 100]
+        rows[:, :, 0, k, 2:] = [0.9 * share, 16, 0, 0, 16, np.log(9 * share), 16, 1 - share, 100, 0, 0, 100]
     rows[~present] = np.nan
     return of_rows(rows.reshape(n_cameras, n, 1, -1))
 
