@@ -251,23 +251,12 @@ def _left_out(
 ) -> dict[Path, str]:
     """Why each file is in no session: those of a folder that a session names are in it."""
     rigs = {recording.rig for recording in recordings if not rig_reasons[recording.key]} - {None}
-    used = {
-        path
-        for recording in recordings
-        for entry in recording.cameras.values()
-        for kind, paths in entry.items()
-        for path in paths
-        if not (rigs and "board" in kind)
-    }
-    if not rigs:
-        used |= {
-            path
-            for recording in recordings
-            for own in recording.board_recordings.values()
-            for paths in own.values()
-            for path in paths
-        }
-    if any("points" not in entry for recording in recordings for entry in recording.cameras.values()):
+    entries = [entry for recording in recordings for entry in recording.cameras.values()]
+    boards = [own for recording in recordings for own in recording.board_recordings.values() if not rigs]
+    listed = [paths for entry in entries for kind, paths in entry.items() if not (rigs and "board" in kind)]
+    listed += [paths for own in boards for paths in own.values()]
+    used = {path for paths in listed for path in paths}
+    if any("points" not in entry for entry in entries):
         used |= {recording.labels for recording in recordings if recording.labels is not None}
     reasons = {path: reason for recording in recordings for path, reason in recording.reasons.items()}
     left_out = {}

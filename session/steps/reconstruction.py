@@ -60,7 +60,6 @@ def _functions(session: Session) -> tuple[Callable, ...]:
 
 def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = None) -> None:
     from ...cameras import write_rig
-    from ...triangulate import diagnose
     from ...triangulate.diagnosis.confidence import with_confidence
     from ...triangulate.reconstruction import pose_of
 
@@ -71,10 +70,7 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     rig, views = load_rig(session), read_dataset(session.output / "views.nc")
     views = views.sel(keypoint=needed_keypoints(session, list(map(str, views["keypoint"].values))))
     found = corrected(session, combine_ensemble(views) if "detector" in views.dims else views, rig)
-    diagnosis = with_stated_pictures(session, diagnose(found.views, found.rig))
-    for problem in view_problems(session, found.views, found.rig, diagnosis):
-        raise SessionError(f"{session.path}: {problem}")
-    used, rig = without(found.views, diagnosis.wrong), found.rig
+    rig, (diagnosis, used) = found.rig, _judged(session, found.views, found.rig)
     notes = [*found.notes, *_exchanged_sides(session, used, rig)]
     pose = RECONSTRUCT.call(session, pose_of, used, rig, skeleton=session.skeleton, **_options(session))
     if not pose["position"].notnull().any():
@@ -86,6 +82,21 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
     pose.attrs |= _attributes(session, used, rig, diagnosis, notes, pose)
     pose.attrs |= {"animal_warnings": "\n".join(found.warnings)} if found.warnings else {}
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
+
+
+def _judged(session: Session, views: xr.Dataset, rig: CameraRig) -> tuple[Diagnosis, xr.Dataset]:
+    """What disagrees among the views, and the views without the cameras that are wrong.
+
+    Raises
+    ------
+    SessionError : nothing should be reconstructed from them
+    """
+    from ...triangulate import diagnose
+
+    diagnosis = with_stated_pictures(session, diagnose(views, rig))
+    for problem in view_problems(session, views, rig, diagnosis):
+        raise SessionError(f"{session.path}: {problem}")
+    return diagnosis, without(views, diagnosis.wrong)
 
 
 def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> list[str]:
@@ -100,7 +111,6 @@ def _exchanged_sides(session: Session, views: xr.Dataset, rig: CameraRig) -> lis
 def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     """The step for a long recording, from file to file: whole cameras are judged by its middle."""
     from ...cameras import write_rig
-    from ...triangulate import diagnose
     from ...triangulate.file_reconstruction import opened_views, write_changed, write_reconstruction
     from ...triangulate.reconstruction import pose_of
     from ...triangulate.reconstruction_settings import rig_hash, settings_of
@@ -118,10 +128,8 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     with opened_views(source) as views:
         n_frames, n_points = views.sizes["time"], views.sizes.get("individual", 1) * len(chosen)
         some = check_views(views.isel(time=judged_frames(n_frames, n_points)).sel(keypoint=chosen).load())
-    diagnosis = with_stated_pictures(session, diagnose(some, rig))
-    for problem in view_problems(session, some, rig, diagnosis):
-        raise SessionError(f"{session.path}: {problem}")
-    used, options = without(some, diagnosis.wrong), _options(session) | {"check_coverage": False}
+    diagnosis, used = _judged(session, some, rig)
+    options = _options(session) | {"check_coverage": False}
     n_tried = max(1, round(_TRIED * fps_of(used)))
     tried = RECONSTRUCT.call(
         session, pose_of, used.isel(time=slice(n_tried)), rig, skeleton=session.skeleton, **options
