@@ -176,7 +176,7 @@ def test_what_animals_says_is_checked(tmp_path, rig, skeleton, two_animals):
     tracks = np.stack([rig.project(points) for points in two_animals])
     session = write_session(tmp_path, rig, tracks[:1], skeleton, "[animals]\ncount = 2\n" + OPTIONS)
     assert any("the 2D points are of one animal" in problem for problem in foreseen(session)[0])
-    for entry, words in (("count = 0", "positive number"), ("identity = 'names'", '"known"'), ("number = 2", "count")):
+    for entry, words in (("count = 0", "at least 1"), ("identity = 'names'", '"known"'), ("number = 2", "count")):
         with pytest.raises(SessionError, match=words):
             write_session(tmp_path, rig, tracks, skeleton, f"[animals]\n{entry}\n" + OPTIONS)
 
