@@ -16,9 +16,9 @@ from scipy.stats import chi2
 from benchmarks.rings import make_rig
 from muybridge.calibration import CameraRig
 from muybridge.triangulate.pose_states.state_model import StateModel
-from muybridge.triangulate.pose_states.window_states import PoseModel
+from muybridge.triangulate.pose_states.window_states import FollowedPoses, PoseModel
 from muybridge.triangulate.sampling.posterior_samples import draw_chains
-from muybridge.triangulate.sampling.target_density import Poses, Target
+from muybridge.triangulate.sampling.target_density import Target
 from muybridge.triangulate.smoothing.bone_lengths import Bones
 from muybridge.triangulate.smoothing.independent_tracks import TimePrior, smooth_in_time
 from muybridge.triangulate.smoothing.modes.mode_search import find_mode
@@ -155,12 +155,13 @@ def target_of(world: World, observations: Observations) -> Target:
     )
     _, start, inliers = observe_window(observations, observations.points_2d, world.rig, None, observations.scale)
     tracks = smooth_in_time(observations, start, inliers, prior)
-    pose_model = PoseModel(world.model, PAIRS[:, ::-1], np.eye(3), 100.0)
+    every_frame_counts = 1.0  # frames per second
+    poses = FollowedPoses(
+        PoseModel(world.model, PAIRS[:, ::-1], np.eye(3), every_frame_counts), np.ones((N_FRAMES, len(PAIRS)))
+    )
     first = find_mode(observations, tracks.points_3d, tracks.spread, prior, bones)
-    pull = pose_model.direction_model(first.points_3d)
-    mode = find_mode(observations, first.points_3d, np.zeros((N_FRAMES, 4, 3, 3)), prior, bones, pull)
-    poses = Poses(pose_model, np.ones((N_FRAMES, 3)), 1.0)
-    return Target.about(observations, prior, bones, poses, mode.points_3d, pull)
+    mode = find_mode(observations, first.points_3d, np.zeros((N_FRAMES, 4, 3, 3)), prior, bones, poses)
+    return Target.about(observations, prior, bones, poses, mode.points_3d)
 
 
 def quantities(world: World, observations: Observations, points_3d, states, headings) -> dict[str, np.ndarray]:

@@ -29,7 +29,7 @@ from .bodies.named_markers import marker_columns
 from .framewise_methods import needed_symmetries, noise, sampled, unswapped, view_arrays
 from .input_checks import check_observations, from_views, in_order
 from .noise.detector_noise import DetectorNoise
-from .pose_states.pose_inference import check_poses, learn_poses, solve_pose_window
+from .pose_states.pose_inference import learn_poses, solve_pose_window
 from .reconstruction_settings import Settings
 from .smoothing.long_recordings.learning import learn
 from .smoothing.long_recordings.overlapping_windows import constants, solve_window, solved_windows
@@ -135,8 +135,7 @@ def modelled_pieces(
     problem = Problem(pixels, rig, pixels.fps, some.skeleton, some.order, some.noise, spread)
     pairs = keypoint_pairs(problem.skeleton, options.get("pairs"))
     if settings.method == "gimbal":
-        prior = check_poses(problem, settings.prior)
-        learned, prior = learn_poses(problem, prior, options.get("n_states"))
+        learned, prior = learn_poses(problem, settings.prior, options.get("n_states"))
         solve = partial(solve_pose_window, problem, learned, prior, pairs)
     else:
         learned = learn(problem)

@@ -57,7 +57,7 @@ def search_displaced(
         part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
         without = _without_agreeing(part, (here, window.points_3d[frames]), candidates[frames])
         start, width = _moved(here, evidence.at(frames), pose_model, window.bones, candidates[frames])
-        there = find_mode(without, start, width, prior, window.bones, pose_model.direction_model(start)).points_3d
+        there = find_mode(without, start, width, prior, window.bones, pose_model.followed_at(start)).points_3d
         accepted = np.zeros_like(candidates)
         accepted[frames] = _more_probable(part, pose_model, window, here, there, candidates[frames])
         if not accepted.any():
@@ -65,7 +65,7 @@ def search_displaced(
         observations = _without_agreeing(observations, (points_3d, window.points_3d), accepted)
         points_3d = points_3d.copy()
         points_3d[frames] = np.where(accepted[frames][..., None], there, here)
-        directions = pose_model.direction_model(points_3d)
+        directions = pose_model.followed_at(points_3d)
         moving = np.asarray(accepted.any(axis=1))
         points_3d = converge_near(observations, points_3d, moving, window.prior, window.bones, directions).points_3d
         displaced |= accepted

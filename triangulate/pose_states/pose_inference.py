@@ -36,7 +36,7 @@ from .displaced_keypoints import search_displaced
 from .inferred_poses import PoseInference
 from .pose_prior import PosePrior
 from .trained_lengths import check_size, with_lengths, with_trained_lengths
-from .window_states import PoseModel
+from .window_states import FollowedPoses, PoseModel
 
 _CLEAR = 0.15  # of a bone's length: uncertainty up to which a point is used to learn poses
 _SECONDS_PER_STATE = 0.4  # of the frames that the states are learned on
@@ -137,74 +137,38 @@ def infer_poses(
     >>> found.state_probabilities.shape, found.overridden.any(), bool(np.abs(found.points_3d - truth).max() < 0.5)
     ((60, 2), np.False_, True)
     """
-    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, order, noise)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
     chosen = keypoint_pairs(problem.skeleton, pairs)
     learned, prior = learn_poses(problem, prior, n_states)
     solve = partial(solve_pose_window, problem, learned, prior, chosen)
     trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
-    gamma = by_frame.get("state_probabilities", np.full((problem.n_frames, prior.n_states), np.nan))
     common = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)}
-    return PoseInference(
-        **common,
-        states=np.argmax(gamma, axis=1),
-        state_probabilities=gamma,
-        headings=by_frame.get("headings", np.full(problem.n_frames, np.nan)),
-        overridden=np.asarray(
-            by_frame.get("overridden", np.zeros((problem.n_frames, problem.n_keypoints))), dtype=bool
-        ),
-        prior=prior,
-    )
-
-
-def check_pose_problem(
-    points_2d: Any,
-    rig: CameraRig,
-    fps: float | None,
-    skeleton: Skeleton,
-    prior: PosePrior | None,
-    confidence: Array | None,
-    order: int | None,
-    noise: DetectorNoise | None,
-) -> tuple[Problem, PosePrior | None]:
-    """A checked request, and the prior in the skeleton's order; see `infer_poses` for what is refused."""
-    _check_vertical(rig)
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
-    return problem, check_poses(problem, prior)
-
-
-def check_poses(problem: Problem, prior: PosePrior | None) -> PosePrior | None:
-    """The prior in the skeleton's order.
-
-    Raises
-    ------
-    ValueError : the rig has no vertical, or the skeleton no bones
-    TypeError : it is no pose prior
-    """
-    if prior is not None and not isinstance(prior, PosePrior):
-        raise TypeError(f"prior is {type(prior).__name__}; pose states take a PosePrior (PosePrior.fit)")
-    _check_vertical(problem.rig)
-    skeleton = problem.skeleton
-    if skeleton is None or not len(skeleton.bones) or (skeleton.parents < 0).all():
-        raise ValueError("pose states need a skeleton with bones; this one has none")
-    return None if prior is None else prior.in_order_of(skeleton)
-
-
-def _check_vertical(rig: CameraRig) -> None:
-    if rig.up is None:
-        raise ValueError(
-            "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
-        )
+    return PoseInference(**common, **by_frame, states=by_frame["state_probabilities"].argmax(axis=1), prior=prior)
 
 
 def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None) -> tuple[Learned, PosePrior]:
-    """What holds for the whole recording, and the prior given or learned from it."""
+    """What holds for the whole recording, and the prior given or learned from it, in the skeleton's order.
+
+    Raises
+    ------
+    ValueError : the rig has no vertical, the skeleton no bones or other ones than the prior, or sizes are far apart
+    TypeError : `prior` is no pose prior
+    """
     skeleton, up = problem.skeleton, problem.rig.up
-    if skeleton is None or up is None:
-        raise ValueError("poses need a skeleton and the vertical")
-    learned = learn(problem)
+    if prior is not None and not isinstance(prior, PosePrior):
+        raise TypeError(f"prior is {type(prior).__name__}; pose states take a PosePrior (PosePrior.fit)")
+    if up is None:
+        raise ValueError(
+            "the heading of a pose needs the vertical, and this rig has none; give CameraRig(..., up=(x, y, z))"
+        )
+    if skeleton is None or not len(skeleton.bones) or (skeleton.parents < 0).all():
+        raise ValueError("pose states need a skeleton with bones; this one has none")
     if prior is None:
+        learned = learn(problem)
         prior = learn_prior(learned, skeleton, up, n_states, problem.fps)
         return with_lengths(learned, prior), prior
+    prior = prior.in_order_of(skeleton)
+    learned = learn(problem)
     if learned.bones is not None:
         check_size(learned.bones, prior)
     return with_trained_lengths(learned, prior), prior
@@ -231,33 +195,28 @@ def solve_pose_window(
 ) -> Solution:
     """Mode without states, overridden views, and the mode and covariances with the states' expected directions."""
     window = open_window(problem, learned, tracked, noise)
-    n_frames, n_keypoints = window.tracks.points_3d.shape[:2]
-    pose_model = None if problem.rig.up is None else PoseModel.of(prior, window.known, problem.rig.up, problem.fps)
-    if pose_model is None:
-        nothing = {
-            "state_probabilities": np.full((n_frames, prior.n_states), np.nan),
-            "headings": np.full(n_frames, np.nan),
-            "overridden": np.zeros((n_frames, n_keypoints), bool),
-        }
-        return replace(tracks_alone(window.tracks, len(pairs), 0), by_frame=nothing)
-    found = pose_mode(window, pose_model)
-    mode = found.mode
-    joint = joint_posterior(found.observations, mode, window.prior, window.noise)
-    gamma, headings = pose_model.states(mode.points_3d)
-    overridden = np.zeros((n_frames, n_keypoints), bool)
-    overridden[:, window.known] = found.overridden
+    pose_model = PoseModel.of(prior, window.known, np.asarray(problem.rig.up), problem.fps)
+    overridden = np.zeros(window.tracks.points_3d.shape[:2], bool)
+    if window.known.any():
+        found = pose_mode(window, pose_model)
+        points_3d, overridden[:, window.known] = found.mode.points_3d, found.overridden
+        joint = joint_posterior(found.observations, found.mode, window.prior, window.noise)
+        solution = scatter(joint, window.tracks, window.known, pairs)
+    else:
+        points_3d, solution = window.points_3d, tracks_alone(window.tracks, len(pairs), 0)
+    gamma, headings = pose_model.states(points_3d)
     by_frame = {"state_probabilities": gamma, "headings": headings, "overridden": overridden}
-    return replace(scatter(joint, window.tracks, window.known, pairs), by_frame=by_frame)
+    return replace(solution, by_frame=by_frame)
 
 
 @dataclass(frozen=True, eq=False)
 class PoseMode:
     """Mode of a window with pose states: observations without the views that are overridden (n_frames, n_known), and
-    the mode with the directions that the states expect, their weights computed at points_3d."""
+    the mode with the directions that the states expect of the bones that follow them."""
 
     observations: Observations
     overridden: NDArray[np.bool_]
-    points_3d: Array
+    poses: FollowedPoses
     mode: Mode
 
 
@@ -267,9 +226,9 @@ def pose_mode(window: Window, pose_model: PoseModel) -> PoseMode:
     first = reflected(window.observations, first, window.prior, window.bones)
     observations, points_3d, overridden = search_displaced(window, first.points_3d, pose_model)
     spread = np.zeros((*points_3d.shape, 3))
-    direction_model = pose_model.direction_model(points_3d)
-    mode = find_mode(observations, points_3d, spread, window.prior, window.bones, direction_model)
+    poses = pose_model.followed_at(points_3d)
+    mode = find_mode(observations, points_3d, spread, window.prior, window.bones, poses)
     alternatives = tuple(
         alternative for alternative in first.alternatives if not overridden[alternative.frames, alternative.k].any()
     )
-    return PoseMode(observations, overridden, points_3d, replace(mode, alternatives=alternatives))
+    return PoseMode(observations, overridden, poses, replace(mode, alternatives=alternatives))

@@ -10,9 +10,17 @@ from scipy.special import logsumexp
 
 from ...numerics.arrays import Array
 from ...numerics.hidden_markov import forward_backward
-from ..smoothing.joint_mode import DirectionModel, Directions
+from ..smoothing.joint_mode import Directions
 from .pose_prior import PosePrior
-from .state_model import StateModel, bone_directions, expected_directions, mean_headings, upright, weigh_states
+from .state_model import (
+    Evidence,
+    StateModel,
+    bone_directions,
+    expected_directions,
+    mean_headings,
+    upright,
+    weigh_states,
+)
 
 OFF_POSE = 0.02  # prior probability that a bone does not follow the pose: its direction is uniform then
 _SECONDS_OFF_POSE = 1.0  # that a bone stays off the known poses, on average: a movement or two
@@ -47,12 +55,9 @@ class PoseModel:
     fps: float
 
     @classmethod
-    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array, fps: float) -> PoseModel | None:
-        """None where no bone is known."""
-        kept = known[prior.pairs].all(axis=1)
-        if not kept.any():
-            return None
-        model = prior.model
+    def of(cls, prior: PosePrior, known: NDArray[np.bool_], up: Array, fps: float) -> PoseModel:
+        """For the `known` keypoints, of those of the prior."""
+        kept, model = known[prior.pairs].all(axis=1), prior.model
         some = replace(model, directions=model.directions[:, kept], concentrations=model.concentrations[:, kept])
         return cls(some, (np.cumsum(known) - 1)[prior.pairs[kept]], upright(up), fps)
 
@@ -65,28 +70,15 @@ class PoseModel:
         """(n_frames, n_bones, 3) unit vectors in the upright frame."""
         return bone_directions(points_3d, self.pairs) @ self.rotation.T
 
-    def states(self, points_3d: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    def states(self, points_3d: Array) -> tuple[Array, Array]:
         """State probabilities (n_frames, n_states) and headings (n_frames,) given the points."""
-        evidence = weigh_states(self.directions(points_3d), self.model, weights)
+        evidence = weigh_states(self.directions(points_3d), self.model)
         gamma = self.model.forward_backward(evidence.log_evidence)[0]
         return gamma, mean_headings(gamma, evidence)
 
-    def direction_model(self, points_3d: Array) -> DirectionModel:
-        """The E-step as a function of the points; bones that do not follow the pose at points_3d have no weight."""
-        weights = self.bone_evidence(points_3d).weights
-
-        def expected(points_3d: Array, frames: slice = slice(None)) -> Directions:
-            evidence = weigh_states(self.directions(points_3d), self.model, weights[frames])
-            gamma = self.model.forward_backward(evidence.log_evidence)[0]
-            natural = expected_directions(gamma, evidence, self.model) @ self.rotation
-            return Directions(self.pairs, self.frame_weight * weights[frames, :, None] * natural)
-
-        return expected
-
-    def log_evidence(self, points_3d: Array) -> Array:
-        """(n_frames,) log density of all directions of a frame, states weighed by their overall probability."""
-        evidence = weigh_states(self.directions(points_3d), self.model)
-        return np.asarray(logsumexp(evidence.log_evidence + self.model.log_probabilities, axis=1))
+    def followed_at(self, points_3d: Array) -> FollowedPoses:
+        """Bones that do not follow the pose at points_3d have no weight."""
+        return FollowedPoses(self, self.bone_evidence(points_3d).weights)
 
     def bone_evidence(self, points_3d: Array) -> BoneEvidence:
         """Each bone given the others, twice: in the second round bones that deviate have less weight as others."""
@@ -122,3 +114,22 @@ class PoseModel:
             both = self.frame_weight * np.column_stack([np.full(len(own), _LOG_UNIFORM), own])
             weights[:, b] = forward_backward(both, start, transitions)[0][:, 1]
         return weights
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedPoses:
+    """A pose model, and how far each bone follows it: weights (n_frames, n_bones). Of points it gives the directions
+    that are expected of the bones, the E-step of expectation-maximisation."""
+
+    pose_model: PoseModel
+    weights: Array
+
+    def evidence(self, points_3d: Array, frames: slice = slice(None)) -> Evidence:
+        """Of each state, at the points of these frames."""
+        return weigh_states(self.pose_model.directions(points_3d), self.pose_model.model, self.weights[frames])
+
+    def __call__(self, points_3d: Array, frames: slice = slice(None)) -> Directions:
+        own, evidence = self.pose_model, self.evidence(points_3d, frames)
+        gamma = own.model.forward_backward(evidence.log_evidence)[0]
+        natural = expected_directions(gamma, evidence, own.model) @ own.rotation
+        return Directions(own.pairs, own.frame_weight * self.weights[frames, :, None] * natural)

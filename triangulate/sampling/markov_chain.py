@@ -160,7 +160,5 @@ def _complete(target: Target, place: Place, accepted: Array, rng: np.random.Gene
     kernel: Any = _kernels_sampler.draw_states
     chain = for_kernel(model.transitions), for_kernel(model.probabilities)
     kernel(place.log_evidence, *chain, rng.random(target.n_frames), states)
-    headings = np.full(target.n_frames, np.nan)
-    if target.poses is not None:
-        headings = target.poses.headings(place.points_3d, states, rng)
+    headings = target.headings(place.points_3d, states, rng)
     return Draw(place.points_3d, states, headings, place.inlier, accepted)

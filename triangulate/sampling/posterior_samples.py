@@ -16,16 +16,16 @@ from ...numerics.arrays import Array
 from ...numerics.banded import one_blas_thread
 from ...numerics.threads import over_items
 from ..noise.detector_noise import DetectorNoise
-from ..pose_states.pose_inference import check_pose_problem, learn_poses, pose_mode
+from ..pose_states.pose_inference import learn_poses, pose_mode
 from ..pose_states.pose_prior import PosePrior
 from ..pose_states.window_states import PoseModel
 from ..smoothing.long_recordings.overlapping_windows import Window, draw_displacements, open_window
 from ..smoothing.long_recordings.tracked_frames import track_frames
-from ..smoothing.modes.mode_search import find_mode
+from ..smoothing.smoother import check_problem
 from .chain_diagnostics import FEWEST_DRAWS, rank_normalised
 from .markov_chain import gaussian_draws, plan, run_chain
 from .pose_samples import PoseSamples
-from .target_density import Poses, Target
+from .target_density import Target
 
 _PILOTS = 12  # draws of the Gaussian: the variance of its weights is then known to some 40 %; speed alone
 _WARMUP = 0.2  # of the draws that are kept, made before and dropped: chains begin near the mode
@@ -122,7 +122,7 @@ def sample_poses(
         raise ValueError(
             f"{n_chains} chains of {n_samples} samples were asked for; at least one chain of {FEWEST_DRAWS} is needed"
         )
-    problem, prior = check_pose_problem(points_2d, rig, fps, skeleton, prior, confidence, None, noise)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, None, noise)
     learned, prior = learn_poses(problem, prior, n_states)
     tracked = track_frames(problem, learned, slice(0, problem.n_frames))
     window = open_window(problem, learned, tracked, None)
@@ -133,7 +133,7 @@ def sample_poses(
     overridden = np.zeros((problem.n_frames, problem.n_keypoints), bool)
     r_hat, effective = (np.full(samples.shape[2:], np.nan) for _ in range(2))
     if known.any():
-        target, overridden[:, known] = open_target(window, prior, rig.up)
+        target, overridden[:, known] = open_target(window, prior, np.asarray(rig.up))
         drawn = draw_chains(target, n_samples, n_chains, seed, progress)
         r_hat[:, known], effective[:, known] = rank_normalised(drawn.points_3d)
         displaced = draw_displacements(learned, n_chains * n_samples, seed).reshape(n_chains, n_samples, 1, -1, 3)
@@ -153,18 +153,11 @@ def sample_poses(
     )
 
 
-def open_target(window: Window, prior: PosePrior, up: Array | None) -> tuple[Target, NDArray[np.bool_]]:
+def open_target(window: Window, prior: PosePrior, up: Array) -> tuple[Target, NDArray[np.bool_]]:
     """The density to draw from, about the mode of `infer_poses`, and the points (n_frames, n_known) overridden."""
-    pose_model = None if up is None else PoseModel.of(prior, window.known, up, window.fps)
-    if pose_model is None:
-        mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
-        target = Target.about(window.observations, window.prior, window.bones, None, mode.points_3d)
-        return target, np.zeros(mode.points_3d.shape[:2], bool)
-    found = pose_mode(window, pose_model)
-    poses = Poses(pose_model, pose_model.bone_evidence(found.points_3d).weights, pose_model.frame_weight)
-    direction_model = pose_model.direction_model(found.points_3d)
-    place = found.mode.points_3d
-    return Target.about(found.observations, window.prior, window.bones, poses, place, direction_model), found.overridden
+    found = pose_mode(window, PoseModel.of(prior, window.known, up, window.fps))
+    target = Target.about(found.observations, window.prior, window.bones, found.poses, found.mode.points_3d)
+    return target, found.overridden
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,42 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from ..pose_states.state_model import StateModel, weigh_states
-from ..pose_states.window_states import PoseModel
+from ..pose_states.state_model import StateModel
+from ..pose_states.window_states import FollowedPoses
 from ..smoothing.bone_lengths import Bones, PairTerms, bone_terms, parents_first
 from ..smoothing.difference_prior import stencil
 from ..smoothing.independent_tracks import TimePrior
-from ..smoothing.joint_mode import DirectionModel, JointSystem
+from ..smoothing.joint_mode import JointSystem
 from ..smoothing.observations import Linearised, Observations, linearise
 from . import _kernels_sampler
 
 _NEAR = 21  # frames over which the spread of bones is averaged: of the coordinates, so speed alone
-# the pose states of points without any: one state, of no bones, that is never left
-_ONE_STATE = StateModel(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.ones(1), np.ones((1, 1)))
-
-
-@dataclass(frozen=True, eq=False)
-class Poses:
-    """The directions' part of the target: bone_weights (n_frames, n_bones), how far each bone follows the pose, and
-    the power `share` of the evidence."""
-
-    pose_model: PoseModel
-    bone_weights: Array
-    share: float
-
-    def log_evidence(self, points_3d: Array) -> Array:
-        """(n_frames, n_states) of the directions at every frame in every state, its heading integrated out."""
-        return weigh_states(
-            self.pose_model.directions(points_3d), self.pose_model.model, self.bone_weights
-        ).log_evidence
-
-    def headings(self, points_3d: Array, states: NDArray[np.int64], rng: np.random.Generator) -> Array:
-        """(n_frames,) drawn from their von Mises distributions given positions and states."""
-        model, d = self.pose_model.model, self.pose_model.directions(points_3d)
-        weighted = (self.bone_weights * model.concentrations[states])[..., None] * model.directions[states]
-        cosine = (weighted[..., 0] * d[..., 0] + weighted[..., 1] * d[..., 1]).sum(axis=1)
-        sine = (weighted[..., 0] * d[..., 1] - weighted[..., 1] * d[..., 0]).sum(axis=1)
-        return rng.vonmises(np.arctan2(sine, cosine), np.hypot(cosine, sine))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +76,7 @@ class Target:
     observations: Observations
     prior: TimePrior
     bones: Bones
-    poses: Poses | None
+    poses: FollowedPoses
     origin: Array
     seen: Linearised
     terms: PairTerms
@@ -114,17 +88,14 @@ class Target:
         observations: Observations,
         prior: TimePrior,
         bones: Bones,
-        poses: Poses | None,
+        poses: FollowedPoses,
         origin: Array,
-        direction_model: DirectionModel | None = None,
     ) -> Target:
         """The target with the Gaussian of the Gauss-Newton terms at `origin`; bones run from parent to child."""
         order = parents_first(bones.pairs)
         bones = bones.some(np.array(order, int)).each_frame_alone()
         origin = np.ascontiguousarray(origin)
-        terms = bone_terms(bones, origin)
-        if direction_model is not None:
-            terms = terms.and_also(direction_model(origin).terms(origin))
+        terms = bone_terms(bones, origin).and_also(poses(origin).terms(origin))
         bent = np.ones((len(origin), len(bones.pairs)))
         return cls(observations, prior, bones, poses, origin, linearise(observations, origin), terms, bent)
 
@@ -153,12 +124,12 @@ class Target:
 
     @property
     def states(self) -> StateModel:
-        """The model of the states; one with one state where there is none."""
-        return _ONE_STATE if self.poses is None else self.poses.pose_model.model
+        return self.poses.pose_model.model
 
     @property
     def share(self) -> float:
-        return 0.0 if self.poses is None else self.poses.share
+        """Power of the directions' evidence."""
+        return self.poses.pose_model.frame_weight
 
     @property
     def order(self) -> int:
@@ -196,8 +167,16 @@ class Target:
         log_weights, inlier = np.empty(self.n_frames), np.full(self.observations.prior.shape, np.nan)
         weigh: Any = _kernels_sampler.local_log_weights
         weigh(*self._fixed, points_3d, away, log_weights, inlier)
-        evidence = np.zeros((self.n_frames, 1)) if self.poses is None else self.poses.log_evidence(points_3d)
+        evidence = self.poses.evidence(points_3d).log_evidence
         return Place(away, points_3d, log_weights, self._log_steps(points_3d, away), evidence, inlier)
+
+    def headings(self, points_3d: Array, states: NDArray[np.int64], rng: np.random.Generator) -> Array:
+        """(n_frames,) drawn from their von Mises distributions given positions and states."""
+        model, d = self.states, self.poses.pose_model.directions(points_3d)
+        weighted = (self.poses.weights * model.concentrations[states])[..., None] * model.directions[states]
+        cosine = (weighted[..., 0] * d[..., 0] + weighted[..., 1] * d[..., 1]).sum(axis=1)
+        sine = (weighted[..., 0] * d[..., 1] - weighted[..., 1] * d[..., 0]).sum(axis=1)
+        return rng.vonmises(np.arctan2(sine, cosine), np.hypot(cosine, sine))
 
     def _shorter(self, away: Array) -> Array:
         """(n_frames, n_bones) how much bones must shorten to keep their length, on a way from the origin."""

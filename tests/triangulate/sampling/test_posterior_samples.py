@@ -9,6 +9,8 @@ from benchmarks.sampler_calibration import World, flatness, ranks
 from muybridge.calibration import Camera, CameraRig
 from muybridge.datasets import Skeleton
 from muybridge.triangulate import PosePrior, infer_poses, sample_poses
+from muybridge.triangulate.pose_states.state_model import StateModel
+from muybridge.triangulate.pose_states.window_states import FollowedPoses, PoseModel
 from muybridge.triangulate.sampling.posterior_samples import draw_chains
 from muybridge.triangulate.sampling.target_density import Target
 from muybridge.triangulate.smoothing.bone_lengths import Bones
@@ -61,7 +63,9 @@ def far_target():
     covariance = np.linalg.inv(precision.reshape(54, 54))
     mean = covariance @ seen_there.vector.reshape(-1)
     beside = mean + np.linalg.cholesky(covariance) @ rng.choice([-0.1, 0.1], 54)
-    return Target.about(observations, prior, none, None, beside.reshape(9, 2, 3)), mean, covariance
+    one_state = StateModel(np.zeros((1, 0, 3)), np.zeros((1, 0)), np.ones(1), np.ones((1, 1)))
+    poses = FollowedPoses(PoseModel(one_state, none.pairs, np.eye(3), FPS), np.zeros((9, 0)))
+    return Target.about(observations, prior, none, poses, beside.reshape(9, 2, 3)), mean, covariance
 
 
 def test_a_gaussian_posterior_is_drawn_with_its_mean_and_covariance():
