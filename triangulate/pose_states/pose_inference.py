@@ -142,8 +142,8 @@ def infer_poses(
     learned, prior = learn_poses(problem, prior, n_states)
     solve = partial(solve_pose_window, problem, learned, prior, chosen)
     trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
-    common = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)}
-    return PoseInference(**common, **by_frame, states=by_frame["state_probabilities"].argmax(axis=1), prior=prior)
+    found: dict[str, Any] = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)} | by_frame
+    return PoseInference(**found, states=by_frame["state_probabilities"].argmax(axis=1), prior=prior)
 
 
 def learn_poses(problem: Problem, prior: PosePrior | None, n_states: int | None) -> tuple[Learned, PosePrior]:
