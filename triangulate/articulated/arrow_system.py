@@ -67,9 +67,8 @@ class ArrowSystem:
         if not len(self.corner):
             return _solve_frames(self.factor(damping), self.angle_gradient[..., None])[..., 0], np.zeros(0)
         solved = self.eliminated(damping)
-        constants = cho_solve(solved.corner, self.constant_gradient - solved.half_border_times(self.angle_gradient))
-        rest = self.angle_gradient - self.border @ constants
-        return _solve_frames(solved.factor, rest[..., None])[..., 0], constants
+        angles, constants = solved.solve_all(self.angle_gradient[..., None], self.constant_gradient[:, None])
+        return angles[..., 0], constants[:, 0]
 
     def factor(self, damping: float = 0.0) -> BlockFactor:
         """Of the frames alone.
@@ -122,11 +121,6 @@ class Eliminated:
     corner: tuple[Array, bool]
     n_frames: int
     reach: int
-
-    def half_border_times(self, gradient: Array) -> Array:
-        """(n_constants,) border times the solution of the frames for this gradient."""
-        half = block_tridiagonal.forward(self.factor, _grouped(gradient[..., None], self.reach))
-        return self.half.reshape(-1, self.half.shape[-1]).T @ half.reshape(-1)
 
     def solve_all(self, angles: Array, constants: Array) -> tuple[Array, Array]:
         """Solution of the whole system, angles (n_frames, n_angles, n_right) and constants (n_constants, n_right)."""

@@ -42,6 +42,7 @@ class Recording:
     """
 
     source: Source
+    sides: SidesPutBack
     tracks: Tracks
     begun: Beginning
     length: int
@@ -84,7 +85,7 @@ class Recording:
         executor : where stretches are solved; None: here, one after the other
         """
         if self.whole:
-            yield self.best, by_frame(self.learned, self.source.fps, self.begun.seen), self.learned.converged
+            yield self.best, by_frame(self.learned, self.source.fps, self.begun.pixels.given), self.learned.converged
             return
         plan, n = list(windows(self.source.n_frames, self.length, _OVERLAP)), max(1, self.stretch // self.length)
         tasks = [partial(self._stretch, plan[i : i + n]) for i in range(0, len(plan), n)]
@@ -98,11 +99,11 @@ class Recording:
         kept, n_frames = slice(plan[0][1].start, plan[-1][1].stop), self.source.n_frames
         frames, begun = slice(max(0, kept.start - _CONTEXT), min(n_frames, kept.stop + _CONTEXT)), self.begun
         if not begun.has(frames):
-            begun = Beginning.of(self.source, self.tracks, frames, begun.start)
+            begun = begun.elsewhere(self.sides, self.tracks, frames)
         parts, converged = [], True
         for wide, inner in plan:
             fit = self._window(begun, wide)
-            part = by_frame(fit, self.source.fps, begun.seen[:, begun.place(wide)])
+            part = by_frame(fit, self.source.fps, begun.pixels.given[:, begun.place(wide)])
             own = slice(inner.start - wide.start, inner.stop - wide.start)
             parts.append({name: values[own] for name, values in part.items()})
             converged &= fit.converged
@@ -112,7 +113,7 @@ class Recording:
         learned = self.learned
         known = replace(learned.model, deviation_std=learned.deviations.std, prior=learned.model.prior.elsewhere())
         pixels, spread = begun.at(frames, learned.pixels.offsets)
-        start = replace(begun.start, body=known.body).state(begun.place(frames), len(self.source.rig), learned.state)
+        start = begun.state(frames, known.body, learned.state)
         return fit_trajectory(pixels, known, start, spread, root=learned.posterior.root)
 
 
@@ -127,34 +128,33 @@ def learn(
     """See `fit_body`."""
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
-    n_cameras, n_frames = len(source.rig), source.n_frames
+    n_frames = source.n_frames
     length = _WINDOW if window is None else max(_LEAST_WINDOW, round(window * source.fps))
-    source = SidesPutBack.of(source, _STRETCH)
-    tracks = Tracks.of(source)
-    best, stretch = _telling_frames(source, length + 2 * _OVERLAP), max(_STRETCH, length)
-    begun = Beginning.of(source, tracks, _around(best, stretch + 2 * _CONTEXT, n_frames))
+    sides = SidesPutBack.of(source, _STRETCH)
+    tracks = Tracks.of(sides)
+    best, stretch = _telling_frames(sides, length + 2 * _OVERLAP), max(_STRETCH, length)
+    begun = Beginning.of(sides, tracks, _around(best, stretch + 2 * _CONTEXT, n_frames))
 
-    start, own = begun.start, begun.place(best)
-    state, noise = start.state(own, n_cameras), source.noise or _first_noise(tracks.sigma)
-    trained = trained_covariance(prior, start.body)
-    model = first_model(start.body, source.fps, order, state, noise, start.size, start.size_std, trained)
-    pixels, spread = begun.at(best, np.zeros(n_cameras))
+    state, noise = begun.state(best, begun.body), source.noise or _first_noise(tracks.sigma)
+    trained = trained_covariance(prior, begun.body)
+    model = first_model(begun.body, source.fps, order, state, noise, begun.size, begun.size_std, trained)
+    pixels, spread = begun.at(best, np.zeros(len(source.rig)))
     learned = fit_trajectory(
         pixels, model, state, spread,
         rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
     )  # fmt: skip
-    return Recording(source, tracks, begun, length, stretch, best, learned)
+    return Recording(source, sides, tracks, begun, length, stretch, best, learned)
 
 
-def _telling_frames(source: Source, length: int) -> slice:
+def _telling_frames(pixels: SidesPutBack, length: int) -> slice:
     """So many frames to learn from: where the animal moves most, of those in which nearly as much is seen as in any.
     Precisions learned while it rests would hold it back where it runs."""
-    n_frames = source.n_frames
+    n_frames = pixels.n_frames
     if n_frames <= length:
         return slice(0, n_frames)
-    later = max(1, round(_MOVES * source.fps))
+    later = max(1, round(_MOVES * pixels.source.fps))
     parts = [
-        _seen_and_moved(source, slice(i, min(i + _STRETCH, n_frames)), later) for i in range(0, n_frames, _STRETCH)
+        _seen_and_moved(pixels, slice(i, min(i + _STRETCH, n_frames)), later) for i in range(0, n_frames, _STRETCH)
     ]
     sums = np.cumsum(np.pad(np.concatenate(parts, axis=1), ((0, 0), (1, 0))), axis=1)
     seen, moved = sums[:, length:] - sums[:, :-length]
@@ -162,11 +162,11 @@ def _telling_frames(source: Source, length: int) -> slice:
     return slice(first, first + length)
 
 
-def _seen_and_moved(source: Source, frames: slice, later: int) -> Array:
+def _seen_and_moved(pixels: SidesPutBack, frames: slice, later: int) -> Array:
     """(2, n_frames) pixels that are there, and by how much markers move until so many frames later: pixels, the median
     of the cameras."""
     n = frames.stop - frames.start
-    points_2d = source.at(slice(frames.start, min(frames.stop + later, source.n_frames))).points_2d
+    points_2d = pixels.at(slice(frames.start, min(frames.stop + later, pixels.n_frames))).points_2d
     steps = np.linalg.norm(points_2d[:, later:] - points_2d[:, :-later], axis=-1)[:, :n]
     moved = np.nan_to_num(present_median(steps, axis=0)).mean(axis=-1)
     seen = np.isfinite(points_2d[:, :n, :, 0]).sum(axis=(0, 2))

@@ -98,8 +98,8 @@ class Observed:
 
 @dataclass(frozen=True, eq=False)
 class SidesPutBack:
-    """A source in which left and right are exchanged, in all views, where most of them show the other side: the robust
-    points (n_frames, n_markers) jump from one side to the other and back there."""
+    """The pixels of a source with left and right exchanged, in all views, where most of them show the other side: the
+    robust points (n_frames, n_markers) jump from one side to the other and back there."""
 
     source: Source
     exchanged: NDArray[np.bool_]
@@ -116,40 +116,9 @@ class SidesPutBack:
                 exchanged[frames] = exchanged_sides(source.body, located.points_3d)
         return cls(source, exchanged)
 
-    @property
-    def rig(self) -> CameraRig:
-        return self.source.rig
-
-    @property
-    def fps(self) -> float:
-        return self.source.fps
-
-    @property
-    def body(self) -> Body:
-        return self.source.body
-
-    @property
-    def noise(self) -> PixelNoise | None:
-        return self.source.noise
-
-    @property
-    def n_frames(self) -> int:
-        return self.source.n_frames
-
-    @property
-    def n_markers(self) -> int:
-        return self.source.n_markers
-
     def at(self, frames: slice | NDArray[np.int64]) -> Observed:
         own, pairs = self.source.at(frames), self.exchanged[frames]
         return own.with_exchanged(pairs) if pairs.any() else own
-
-
-@dataclass(frozen=True, eq=False)
-class _Given:
-    """A source as the smoother takes it."""
-
-    source: Source
 
     @property
     def n_frames(self) -> int:
@@ -160,7 +129,8 @@ class _Given:
         return self.source.n_markers
 
     def read(self, frames: slice | NDArray[np.int64]) -> Given:
-        own = self.source.at(frames)
+        """As the smoother takes them."""
+        own = self.at(frames)
         return own.points_2d, own.confidence, np.ones(own.points_2d.shape[:-1])
 
 
@@ -172,8 +142,8 @@ class Tracks:
     learned: learning.Learned
 
     @classmethod
-    def of(cls, source: Source) -> Tracks:
-        problem = Problem(_Given(source), source.rig, source.fps, None, 2)  # a start: no choice of the order
+    def of(cls, pixels: SidesPutBack) -> Tracks:
+        problem = Problem(pixels, pixels.source.rig, pixels.source.fps, None, 2)  # a start: no choice of the order
         return cls(problem, learning.learn(problem))
 
     @property
@@ -187,10 +157,17 @@ class Tracks:
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """Where to begin: the body in the animal's size, that size over the declared one and its standard deviation as a
-    share, smoothed points with covariances, NaN where no pixel is trusted, and the root in every frame."""
+class Beginning:
+    """Some frames of a recording, and where their fit begins.
 
+    body, size, size_std : the body in the animal's size, that size over the declared one, its standard deviation as a
+        share
+    points_3d, covariances_3d : smoothed, NaN where no pixel is trusted
+    root : (n_frames, 6) as of `root_angles`
+    """
+
+    frames: slice
+    pixels: Pixels
     body: Body
     size: float
     size_std: float
@@ -200,52 +177,21 @@ class Start:
     fps: float
 
     @classmethod
-    def of(cls, declared: Body, points_3d: Array, covariances_3d: Array, fps: float) -> Start:
+    def of(cls, pixels: SidesPutBack, tracks: Tracks, frames: slice) -> Beginning:
+        """With the animal's size as these frames show it."""
+        own, points_3d, covariances_3d = _trusted(pixels, tracks, frames)
         if not np.isfinite(points_3d).any():
             raise ValueError("no keypoint is seen by two cameras in any frame; the animal cannot be placed")
+        declared, fps = pixels.source.body, pixels.source.fps
         body, size_std = fitted_size(declared, points_3d, covariances_3d)
-        root, size = root_angles(body, points_3d), body.marker_std / declared.marker_std
-        return cls(body, size, size_std, points_3d, covariances_3d, root, fps)
+        size, root = body.marker_std / declared.marker_std, root_angles(body, points_3d)
+        return cls(frames, own, body, size, size_std, points_3d, covariances_3d, root, fps)
 
-    def moved(self, points_3d: Array, covariances_3d: Array) -> Start:
-        """Of the same animal in other frames, or of corrected points."""
+    def elsewhere(self, pixels: SidesPutBack, tracks: Tracks, frames: slice) -> Beginning:
+        """Other frames of the same animal."""
+        own, points_3d, covariances_3d = _trusted(pixels, tracks, frames)
         root = root_angles(self.body, points_3d, self.root.mean(axis=0))
-        return replace(self, points_3d=points_3d, covariances_3d=covariances_3d, root=root)
-
-    def state(self, frames: slice, n_cameras: int, like: State | None = None) -> State:
-        state = starting_state(
-            self.body, self.points_3d[frames], self.covariances_3d[frames], self.fps, self.root[frames], like
-        )
-        biases = np.zeros((n_cameras, self.points_3d.shape[1], 2)) if like is None else like.biases
-        return replace(state, biases=biases)
-
-    def spread(self, frames: slice) -> Array:
-        located = np.asarray(np.isfinite(self.points_3d[frames]).all(axis=-1))
-        wide = np.eye(3) * (_UNKNOWN * rest_size(self.body)) ** 2
-        return np.where(located[..., None, None], self.covariances_3d[frames], wide)
-
-
-@dataclass(frozen=True, eq=False)
-class Beginning:
-    """Some frames of a recording: where their fit begins, and which pixels were given (n_cameras, n_frames,
-    n_markers)."""
-
-    frames: slice
-    pixels: Pixels
-    seen: NDArray[np.bool_]
-    start: Start
-
-    @classmethod
-    def of(cls, source: Source, tracks: Tracks, frames: slice, like: Start | None = None) -> Beginning:
-        """With the animal's size as these frames show it, or that of `like`."""
-        pixels, (points_3d, covariances_3d) = source.at(frames).pixels(), tracks.over(frames)
-        trusted = np.asarray((pixels.prior_probability > 0.5).any(axis=0))
-        points_3d = np.where(trusted[..., None], points_3d, np.nan)
-        if like is None:
-            start = Start.of(source.body, points_3d, covariances_3d, source.fps)
-        else:
-            start = like.moved(points_3d, covariances_3d)
-        return cls(frames, pixels, pixels.given, start)
+        return replace(self, frames=frames, pixels=own, points_3d=points_3d, covariances_3d=covariances_3d, root=root)
 
     def has(self, frames: slice) -> bool:
         return self.frames.start <= frames.start and frames.stop <= self.frames.stop
@@ -254,8 +200,25 @@ class Beginning:
         """Where frames of the recording are in this."""
         return slice(frames.start - self.frames.start, frames.stop - self.frames.start)
 
+    def state(self, frames: slice, body: Body, like: State | None = None) -> State:
+        """Where the fit of some frames of the recording begins; but for the angles as `like`, if there is one."""
+        own = self.place(frames)
+        state = starting_state(body, self.points_3d[own], self.covariances_3d[own], self.fps, self.root[own], like)
+        n_cameras, _, n_markers, _ = self.pixels.points_2d.shape
+        return replace(state, biases=np.zeros((n_cameras, n_markers, 2)) if like is None else like.biases)
+
     def at(self, frames: slice, offsets: Array) -> tuple[Pixels, Array]:
         """Pixels of some frames of the recording, of cameras with these offsets in time, and the spread of the markers
         from where the fit begins."""
         own = self.place(frames)
-        return replace(self.pixels.at(own), offsets=offsets), self.start.spread(own)
+        located = np.asarray(np.isfinite(self.points_3d[own]).all(axis=-1))
+        wide = np.eye(3) * (_UNKNOWN * rest_size(self.body)) ** 2
+        spread = np.where(located[..., None, None], self.covariances_3d[own], wide)
+        return replace(self.pixels.at(own), offsets=offsets), spread
+
+
+def _trusted(pixels: SidesPutBack, tracks: Tracks, frames: slice) -> tuple[Pixels, Array, Array]:
+    """Pixels of some frames, and smoothed points with covariances, NaN where no pixel is trusted."""
+    own, (points_3d, covariances_3d) = pixels.at(frames).pixels(), tracks.over(frames)
+    trusted = np.asarray((own.prior_probability > 0.5).any(axis=0))
+    return own, np.where(trusted[..., None], points_3d, np.nan), covariances_3d
