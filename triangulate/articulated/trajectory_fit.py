@@ -5,11 +5,11 @@ correlations of the noise, precisions and course of the angles, spread of the pl
 
     p(x, z, h | pixels) ~ p(pixels | x, z, h) p(z | h) p(angles | h) p(lengths, offsets | h) p(constant errors | h) p(h)
 
-A round takes three steps. x: damped Gauss-Newton steps that lower `Solver.linearise`'s cost, minus the log of the above
-with z weighed by its posterior, less the log volume of the angles that fit (Laplace), so that lengths and offsets are
-the most likely ones of all these angles. z: posterior of each pixel's chain, forwards and backwards. h: the most likely
-values given the moments of x and z (expectation maximisation; MacKay's fixed point for variances). The result is a
-fixed point of the rounds: `Fit.converged` says that another would hardly move a marker. Not each round raises the
+A round takes three steps. x: a damped Gauss-Newton step that lowers `Solver.linearise`'s cost, minus the log of the
+above with z weighed by its posterior, less the log volume of the angles that fit (Laplace), so that lengths and offsets
+are the most likely ones of all these angles. z: posterior of each pixel's chain, forwards and backwards. h: the most
+likely values given the moments of x and z (expectation maximisation; MacKay's fixed point for variances). The result is
+a fixed point of the rounds: `Fit.converged` says that another would hardly move a marker. Not each round raises the
 posterior of h itself: volume and moments are those of the linearised model.
 """
 
@@ -47,17 +47,11 @@ from .pixel_terms import (
 )
 
 ROUNDS = 6  # of solving and learning
-ANGLES, SHAPE, BIASES = range(3)  # what is solved for: the angles, the shape besides, and the pixels' constant errors
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _MORE_ROUNDS = 24  # at most, until markers and spreads have settled
 _SETTLED = 0.2  # change of the logarithm of the constant errors or of the build
-_AT_REST = 0.2  # standard deviations that the markers are, root mean square, from where the rounds would lead them
-# standard deviations that the last steps may lead markers away and rounds go on, and half as much each further time: a
-# body that does not fit (rigid markers on soft tissue) and its constant errors would lead each other ever farther
-_FARTHEST = 1.0
-_STEPS, _LAST_STEPS, _STEPS_OF_ANGLES = 1, 6, 6  # of Gauss-Newton in a round, in the last, and where all else is known
-_TOLERANCE = 1e-5  # relative gain of a step that ends a round
+_AT_REST = 0.1  # standard deviations that the markers are, root mean square, from where the rounds would lead them
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,42 +75,32 @@ def fit_trajectory(
     pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, rounds: int = ROUNDS, learn: bool = True,
     find_offsets: bool = False, root: Array | None = None,
 ) -> Fit:  # fmt: skip
-    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
-    round to round unless told otherwise, the cameras' time offsets if asked for. Where the `root` of the constants'
-    covariance is given, they stay as they are in `state`, and so does all that is learned but the angles' prior: how
-    much an animal moves changes in a recording."""
+    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3), in so many rounds or more; noise
+    and prior are learned from round to round unless told otherwise, the cameras' time offsets if asked for. Where the
+    `root` of the constants' covariance is given, they stay as they are in `state`, and so does all that is learned but
+    the angles' prior: how much an animal moves changes in a recording."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
-    places, moved = state.markers(model.body), np.inf
-    settled, segments = not learn or root is not None, np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
-    n_rounds, farthest = rounds + _MORE_ROUNDS if learn else rounds, _FARTHEST
-    for number in range(n_rounds):
-        last = (number >= rounds - 1 and settled) or number == n_rounds - 1
-        sought = ANGLES if root is not None else BIASES if last else SHAPE
-        solver = Solver(pixels, model, covariances_3d, weights, deviations, sought)
-        n_steps = _STEPS_OF_ANGLES if sought == ANGLES else _LAST_STEPS if last else _STEPS
-        found = minimise_with_damping(state, solver.linearise, max_iterations=n_steps, tolerance=_TOLERANCE)
-        state = found.state
+    places, moved, settled = state.markers(model.body), np.inf, False
+    segments = np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
+    for number in range(rounds + _MORE_ROUNDS):
+        solver = Solver(pixels, model, covariances_3d, weights, deviations, shape_known=root is not None)
+        state = minimise_with_damping(state, solver.linearise, max_iterations=1, tolerance=0.0).state
         kinematics = state.kinematics(model.body)
         shape = by_shape(model.body, kinematics)
         sight = look(pixels, kinematics.markers, state.biases)
-        solver.weights = solver.weigh(sight, kinematics.markers, state)[..., INLIER]
         posteriors = solver.weigh(sight, kinematics.markers, state)
-        weights = posteriors[..., INLIER]
+        solver.weights = weights = posteriors[..., INLIER]
         system = solver.system(state, kinematics, sight)
-        if root is not None:
-            solved, posterior = None, system.covariance_given(root)
-        else:
-            solved = system.eliminated()
-            posterior = solved.covariance()
+        solved = system.eliminated() if root is None else None
+        posterior = solved.covariance() if solved is not None else system.covariance_given(np.asarray(root))
         if deviations.std.any():
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
         step = _step(kinematics.markers - places, covariances_3d)
-        at_rest = step < _AT_REST or (not learn and found.converged)
-        if number == n_rounds - 1 or (last and (at_rest or step > farthest)):
+        if number >= rounds - 1 and settled:
             break
-        farthest = 0.5 * farthest if last else farthest
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
+        before = model
         if root is None:
             shares = model.prior.shown(state.angles, posterior.lagged, segments)
             volume = volume_gradient(
@@ -124,7 +108,6 @@ def fit_trajectory(
             )
             model = replace(model, volume=volume)
         if learn:
-            before = model
             model = replace(model, prior=model.prior.learned(state.angles, posterior.lagged))
             if root is None:
                 model = learned(
@@ -135,8 +118,8 @@ def fit_trajectory(
             if model.prior.trained is not None and number > 0:
                 model = replace(model, prior=compared(model.prior, before.prior, system, state.angles))
                 step = np.inf
-            settled = step**2 < _AT_REST * (moved - step)
-            settled &= bool((np.abs(np.log(model.spreads / before.spreads)) < _SETTLED).all())
+        settled = step**2 < _AT_REST * (moved - step)
+        settled &= bool((np.abs(np.log(model.spreads / before.spreads)) < _SETTLED).all())
         places, moved = kinematics.markers, step
         pixels, weights = pixels.put_back(posteriors)
         if find_offsets and solved is not None:
@@ -147,7 +130,7 @@ def fit_trajectory(
     covariances_3d = marker_covariances(kinematics.by_angles, shape, posterior, deviations)
     covariances_3d += (_common_to_views(model, deviations) ** 2)[:, None, None] * np.eye(3)
     return Fit(state, model, posteriors, posterior, kinematics.markers + deviations.mean, covariances_3d,
-               solver.information, pixels, deviations, at_rest and settled)  # fmt: skip
+               solver.information, pixels, deviations, settled and step < _AT_REST)  # fmt: skip
 
 
 def _common_to_views(model: Model, deviations: Deviations) -> Array:
@@ -197,18 +180,18 @@ def with_offsets(pixels: Pixels, state: State, terms: OffsetTerms, solved: Elimi
 
 
 class Solver:
-    """The linearisation of one round; keeps the pixels' weights from one step to the next.
+    """The linearisation of one round.
 
-    `sought`: what is solved for beside the angles. Without `BIASES` the constant errors of the pixels are set to their
-    mode before each step, which takes a third of the time and more steps to converge; without `SHAPE` they are known.
+    Angles and shape are solved for, the constant errors of the pixels set to their mode before: all together take three
+    times as long. With `shape_known` the angles alone are sought.
     """
 
     def __init__(
         self, pixels: Pixels, model: Model, covariances_3d: Array, weights: Array, deviations: Deviations,
-        sought: int = BIASES,
+        shape_known: bool = False,
     ):  # fmt: skip
         self.pixels, self.model, self.covariances_3d, self.weights = pixels, model, covariances_3d, weights
-        self.deviations, self.sought = deviations, sought
+        self.deviations, self.shape_known = deviations, shape_known
 
     def weigh(self, sight: Sight, markers: Array, state: State) -> Array:
         spread = pixel_spread(sight, self.covariances_3d)
@@ -218,11 +201,14 @@ class Solver:
             self.pixels, self.model.noise, sight, markers, state.biases, spread, self.weights, self.model.prior.reach
         )
 
-    def system(self, state: State, kinematics: Kinematics, sight: Sight, sought: int = BIASES) -> ArrowSystem:
-        model, n_shape = self.model, len(self.model.volume) if sought >= SHAPE else 0
+    def system(
+        self, state: State, kinematics: Kinematics, sight: Sight, *, shape_known: bool = False,
+        biases_known: bool = False,
+    ) -> ArrowSystem:  # fmt: skip
+        model, n_shape = self.model, 0 if shape_known else len(self.model.volume)
         self.precision = self.pixel_precision(sight)
         terms = terms_of(sight, self.precision)
-        terms = terms if sought == BIASES else terms.without_biases()
+        terms = terms.without_biases() if biases_known else terms
         self.marker_information = terms.information
         shape = by_shape(model.body, kinematics) if n_shape else []
         system = assemble(kinematics.by_angles, shape, n_shape, terms)
@@ -262,9 +248,9 @@ class Solver:
         model, kinematics = self.model, state.kinematics(self.model.body)
         sight = look(self.pixels, kinematics.markers, state.biases)
         self.weights = self.weigh(sight, kinematics.markers, state)[..., INLIER]
-        if self.sought == SHAPE:
+        if not self.shape_known:
             state, sight = self.with_biases(state, sight)
-        system = self.system(state, kinematics, sight, self.sought)
+        system = self.system(state, kinematics, sight, shape_known=self.shape_known, biases_known=True)
         precision = self.precision
 
         def cost(there: State, residuals: Array) -> float:

@@ -109,7 +109,7 @@ def test_the_same_again_is_the_same_to_the_bit(walk, fit):
 def test_a_body_of_another_size_and_unit_is_found_just_as_well(walk, fit):
     rig, _, _, points_2d = walk
     other = fit_body(points_2d, rig, fps=FPS, body=BODY.scaled(0.01))
-    np.testing.assert_allclose(other.points_3d, fit.points_3d, atol=0.15)  # errors are 0.4 mm
+    np.testing.assert_allclose(other.points_3d, fit.points_3d, atol=0.2)  # errors are 0.4 mm
 
 
 def test_gross_errors_lasting_and_exchanged_hardly_matter(walk):
