@@ -129,9 +129,6 @@ class TrainingConfig:
         Weight with which a keypoint without a label counts as absent; 0: it is ignored.
     precision : {"auto", "fp32", "bf16"}
         Of training; "auto" takes bfloat16 where it is faster.
-    hard_negatives : float
-        Fraction of the crops that, in the second half, lie on false peaks found in training frames; none with the
-        grouping "bottom_up".
     n_tta : int
         Test-time augmentation: number of rotated and mirrored copies of each window whose median is the prediction.
         Each copy costs one more pass. Without effect with the grouping "bottom_up", which reads no windows.
@@ -176,7 +173,6 @@ class TrainingConfig:
     loss: str = "softmax"
     unlabelled: float = 0.3
     precision: str = "auto"
-    hard_negatives: float = 0.0
     n_tta: int = 1
     animal_detector: bool | str = "auto"
     grouping: str = "auto"

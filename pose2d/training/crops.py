@@ -27,8 +27,6 @@ class Crops:
     """Batches of crops of labelled frames; a batch depends on the seed and its number only, not on threads.
 
     `n_aimed` : keypoints, the first ones, around which the crops lie; None: all.
-    `false_peaks` (position of a frame, x, y in its pixels) are places that fooled the network; from batch
-    `false_from` on a fraction of the crops (the config's `hard_negatives`) is placed there.
     """
 
     def __init__(
@@ -46,8 +44,6 @@ class Crops:
         self.to_cells = np.column_stack([to_cells[:, :2], to_cells[:, 2] - shift / stride])
         self.how = config.augmentation if labels.symmetries else replace(config.augmentation, flip=0.0)
         self.store = PictureStore(labels, scale * config.augmentation.zoom)
-        self.false_peaks: Array = np.empty((0, 3))
-        self.false_from = config.iterations
 
     def batches(self, first: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Pictures (batch, side, side, 3) bytes and points (batch, n_keypoints, 2) in cells, from batch `first` on."""
@@ -55,35 +51,20 @@ class Crops:
         return in_advance((partial(self.batch, number) for number in numbers), AHEAD, N_THREADS)
 
     def batch(self, number: int) -> tuple[Tensor, Tensor]:
-        samples = [self._sample(number * self.config.batch + i, number) for i in range(self.config.batch)]
+        samples = [self._sample(number * self.config.batch + i) for i in range(self.config.batch)]
         images = torch.from_numpy(np.stack([image for image, _ in samples]))
         return images, torch.from_numpy(np.stack([cells for _, cells in samples])).float()
 
-    def _sample(self, number: int, batch: int) -> tuple[NDArray[np.uint8], Array]:
+    def _sample(self, number: int) -> tuple[NDArray[np.uint8], Array]:
         """Crop number `number`: its picture and its keypoints in cells. Frames are shuffled anew each epoch."""
         epoch, place = divmod(number, len(self.labels))
         index = int(np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.labels))[place])
         rng = np.random.default_rng([self.seed, 2, number])
-        around = None
-        if batch >= self.false_from and len(self.false_peaks) and rng.random() < self.config.hard_negatives:
-            index, *place_at = self.false_peaks[rng.integers(len(self.false_peaks))]
-            index, around = int(index), np.array([place_at])
         image, shrunk = self.store.picture(index)
         points, side = self.labels.points_2d[index], self.config.crop
-        aim = points[: self.n_aimed] if around is None else around
-        matrix, mirrored = random_view(rng, aim, self.store.size(index), side, self.scale, self.how)
+        matrix, mirrored = random_view(rng, points[: self.n_aimed], self.store.size(index), side, self.scale, self.how)
         seen = apply_affine(matrix, points)
         if mirrored:
             seen = seen[self.labels.mirror]
         crop = warp(image, compose(matrix, invert_affine(shrunk)), (side, side))
         return degrade(rng, crop, self.how), apply_affine(self.to_cells, seen)
-
-    def remember_false_peaks(self, points: Array, batch: int) -> None:
-        """Note where the network was fooled: found points (n, n_keypoints, 2) further than a quarter crop from labels.
-
-        They count from a batch on that no thread has begun, so that timing changes nothing.
-        """
-        distance = np.linalg.norm(points - self.labels.points_2d, axis=-1)
-        frame, keypoint = np.nonzero(np.nan_to_num(distance) > 0.25 * self.config.crop / self.scale)
-        self.false_peaks = np.column_stack([frame, points[frame, keypoint]]).reshape(-1, 3)
-        self.false_from = batch + AHEAD + 1

@@ -117,7 +117,7 @@ class Trainer:
         torch._foreach_lerp_(self.means, self.values, 1 - decay)  # type: ignore[attr-defined]
 
     def _check(self) -> str:
-        """Evaluate, search hard negatives at half time; returns the text of the progress bar."""
+        """Evaluate; returns the text of the progress bar."""
         side = self.animal_side if self.bottom_up else np.inf
         finder = Finder(engine_of(self.averaged, self.scale), side, crop=self.config.crop, bottom_up=self.bottom_up)
         error, said = None, ""
@@ -131,9 +131,6 @@ class Trainer:
         self.history["iteration"].append(self.done)
         self.history["loss"].append(self.history["running"])
         self.history["held_out"].append(error)
-        wanted = self.config.hard_negatives and not self.bottom_up and not len(self.crops.false_peaks)
-        if wanted and self.done >= self.config.iterations / 2:
-            self.crops.remember_false_peaks(locate(finder, self.labels).points, self.done)
         return f"loss {self.history['running']:.2f}{said}"
 
     def _exhausted(self) -> bool:
@@ -154,8 +151,6 @@ class Trainer:
             "history": json.dumps(self.history),
             "done": self.done,
             "residuals": self.residuals.state(),
-            "false_peaks": torch.from_numpy(self.crops.false_peaks),
-            "false_from": self.crops.false_from,
         }
         with atomic_write(path) as partial:
             torch.save(state, partial)
@@ -181,8 +176,6 @@ class Trainer:
         self.best = state["best"] or None
         self.history, self.done = json.loads(state["history"]), int(state["done"])
         self.residuals.restore(state["residuals"])
-        self.crops.false_peaks = state["false_peaks"].cpu().numpy()
-        self.crops.false_from = int(state["false_from"])
 
     def fingerprint(self) -> str:
         """Hash of everything that decides how the training runs."""

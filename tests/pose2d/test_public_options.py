@@ -33,12 +33,9 @@ CHANGES = {
     "network": "template", "iterations": 3, "batch": 3, "crop": 96, "scale": "auto", "sigma": 3.0,
     "learning_rate": 3e-3, "weight_decay": 0.5, "warmup": 0.9, "holdout": 0.5, "holdout_by": "camera",
     "ema_decay": 0.0, "loss": "bce", "unlabelled": 1.0, "precision": "bf16", "augmentation": STRONG,
-    "hard_negatives": 1.0,
 }  # fmt: skip
-# false peaks found at half time are shown from the fourth step after it on
 # what must be otherwise for an option to show; "auto" is bfloat16 on some processors
 ENOUGH_STEPS = {
-    "hard_negatives": {"iterations": 16, "n_evaluations": 2, "crop": 32},
     "precision": {"precision": "fp32"},
 }
 AUGMENTATION_CHANGES = {

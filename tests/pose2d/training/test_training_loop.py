@@ -1,4 +1,4 @@
-"""A killed training goes on exactly; hard negatives and the animal_detector do what they are for."""
+"""A killed training goes on exactly; the animal_detector does what it is for."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from tests.pose2d.animals import OPTIONS, draw_animal
 
 
 def test_a_killed_training_goes_on_to_the_very_same_weights(detector, labels, tmp_path):
-    short = OPTIONS | {"iterations": 6, "n_evaluations": 3, "hard_negatives": 0.5, "animal_detector": False}
+    short = OPTIONS | {"iterations": 6, "n_evaluations": 3, "animal_detector": False}
     short |= {"start": detector, "seed": 3, "progress": False}
     whole = train(labels, **short)
     steps = []
@@ -35,19 +35,15 @@ def test_a_killed_training_goes_on_to_the_very_same_weights(detector, labels, tm
         train(labels, checkpoint=tmp_path / "state.pt", **short | {"seed": 4})
 
 
-def test_a_crop_depends_on_seed_and_number_only_and_false_peaks_attract(labels):
-    config = TrainingConfig.from_options(OPTIONS | {"hard_negatives": 1.0})
+def test_a_crop_depends_on_seed_and_number_only(labels):
+    config = TrainingConfig.from_options(OPTIONS)
     crops = Crops(labels, config, 1.0, 4, seed=0)
     images, points = crops.batch(5)
     again = Crops(labels, config, 1.0, 4, seed=0).batch(5)
     assert images.equal(again[0])
     np.testing.assert_array_equal(points, again[1])
-    found = labels.points_2d.copy()
-    found[7, 2] = [100.0, 80.0]
-    crops.remember_false_peaks(found, batch=10)
-    np.testing.assert_array_equal(crops.false_peaks, [[7, 100, 80]])
-    assert crops.batch(13)[0].equal(Crops(labels, config, 1.0, 4, seed=0).batch(13)[0])
-    assert not crops.batch(14)[0].equal(Crops(labels, config, 1.0, 4, seed=0).batch(14)[0])
+    assert not images.equal(Crops(labels, config, 1.0, 4, seed=1).batch(5)[0])
+    assert not images.equal(crops.batch(6)[0])
 
 
 def test_the_learning_rate_rises_once_and_falls_to_nearly_nothing():
