@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -77,8 +76,8 @@ def _reconstruct(session: Session, progress: bool, tasks: WindowTasks | None = N
         raise SessionError(f"{session.path}: {nothing_in_3d(diagnosis.messages)}")
     pose = pose if diagnosis.cause is None else with_confidence(pose, used, rig, diagnosis.cause)
     pose.attrs |= write_used_views(session, views, found.views)
-    if session.options["reconstruct"].get("refine_rig", False):
-        write_rig(rig, refined_rig_path(session))
+    if refined := refined_rig_path(session):
+        write_rig(rig, refined)
     pose.attrs |= _attributes(session, used, rig, diagnosis, notes, pose)
     pose.attrs |= {"animal_warnings": "\n".join(found.warnings)} if found.warnings else {}
     RECONSTRUCT.write(session, pose, session.output / "pose.nc")
@@ -123,8 +122,8 @@ def _reconstruct_file(session: Session, tasks: WindowTasks | None) -> None:
     rig, corrections, found = write_corrected(session, source, chosen, rig)
     if found:
         source, names = session.output / found["views_file"], chosen
-    if session.options["reconstruct"].get("refine_rig", False):
-        write_rig(rig, refined_rig_path(session))
+    if refined := refined_rig_path(session):
+        write_rig(rig, refined)
     with opened_views(source) as views:
         n_frames, n_points = views.sizes["time"], views.sizes.get("individual", 1) * len(chosen)
         some = check_views(views.isel(time=judged_frames(n_frames, n_points)).sel(keypoint=chosen).load())
@@ -244,16 +243,11 @@ def _left_out(session: Session, views: xr.Dataset, rig: CameraRig) -> dict[str, 
     return {"left_out": str(table.reset_index().to_json(orient="records"))}
 
 
-def _outputs(session: Session) -> list[Path]:
-    refined = [refined_rig_path(session)] if session.options["reconstruct"].get("refine_rig", False) else []
-    return [session.output / "pose.nc", *refined]
-
-
 RECONSTRUCT = Step(
     name="reconstruct",
     functions=_functions,
     inputs=lambda session: [session.output / "views.nc", rig_path(session), *trained_files(session).values()],
-    outputs=_outputs,
+    outputs=lambda session: [session.output / "pose.nc", *filter(None, [refined_rig_path(session)])],
     work=_reconstruct,
     set_by_session=("views", "rig", "skeleton", "confidence", "covariances_2d", "fps"),
     own_entries=("prior", "noise", *SWITCHES),

@@ -56,23 +56,21 @@ def skeleton_of_body(session: Session, keypoints: list[str]) -> Skeleton:
     return Skeleton(tuple(keypoints), bones, symmetries)
 
 
-def refined_rig_path(session: Session) -> Path:
-    """The file of the cameras as the step refined them."""
-    return session.output / "refined_rig.toml"
+def refined_rig_path(session: Session) -> Path | None:
+    """The file of the cameras as the step refined them; None where it does not."""
+    return session.output / "refined_rig.toml" if session.options["reconstruct"].get("refine_rig", False) else None
 
 
 def used_rig(session: Session) -> CameraRig:
     """The cameras that the pose was made with."""
     from ...cameras import read_rig
 
-    if not session.options["reconstruct"].get("refine_rig", False):
-        return load_rig(session)
-    return read_rig(refined_rig_path(session))
+    return read_rig(refined) if (refined := refined_rig_path(session)) else load_rig(session)
 
 
 def used_rig_path(session: Session) -> Path:
     """The file of `used_rig`."""
-    return refined_rig_path(session) if session.options["reconstruct"].get("refine_rig", False) else rig_path(session)
+    return refined_rig_path(session) or rig_path(session)
 
 
 def write_used_views(session: Session, given: xr.Dataset, used: xr.Dataset) -> dict[str, str]:
