@@ -17,6 +17,7 @@ from ..numerics.arrays import Array
 from .instant_records import InstantRecord, Point, read_record, write_record
 from .label_tables import TableWriter
 from .picture_folders import (
+    RECORDS,
     PictureFolder,
     at_instants,
     config_bones,
@@ -29,7 +30,6 @@ from .picture_folders import (
 )
 from .picture_store import PictureStore
 
-RECORDS = "labelling"  # folder of the library's own files
 _ROUNDING = 1e-3  # pixels: what the tables' three decimals leave open
 Points = dict[str, dict[str, tuple[float, float]]]  # {camera: {keypoint: (x, y)}}
 

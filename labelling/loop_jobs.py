@@ -70,12 +70,6 @@ class LoopJobs:
             else:
                 process.terminate()
 
-    def wait(self, timeout: float | None = None) -> None:
-        """Until the step has ended."""
-        process = self._process
-        if process is not None:
-            process.wait(timeout)
-
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         is_bar, rest = False, b""

@@ -76,6 +76,7 @@ class PageRequests:
     def __init__(self, source: LabelSource):
         self.source, self.jobs = source, LoopJobs()
         self._open: dict[str, OpenProject] = {}
+        self._renewed_after: list[str] | None = None  # lines of the step after which projects were looked for
         self._lock = threading.RLock()
 
     def opened(self, name: str) -> OpenProject:
@@ -251,8 +252,6 @@ class PageRequests:
                     self._open[name] = OpenProject(project, self.source.rig(), self.source.proposals(project))
                 else:  # `extract` may have filled it
                     self._open.pop(name).close()
-
-    _renewed_after: list[str] | None = None
 
     def stop(self) -> dict[str, Any]:
         """End the step that runs."""

@@ -17,15 +17,12 @@ from ..formats.labels.picture_files import frame_number
 from ..formats.video.reading import PICTURE_SUFFIXES
 from ..numerics.arrays import Array
 
-_OWN = ("labelling",)
+RECORDS = "labelling"  # folder of the library's own files
 
 
 @dataclass
 class PictureFolder:
-    """The pictures of one camera.
-
-    pictures : {instant: file name}; files : the names, in their order
-    """
+    """The pictures of one camera, {instant: file name}."""
 
     camera: str
     path: Path
@@ -42,7 +39,7 @@ def find_picture_folders(root: Path) -> list[PictureFolder]:
     base = inside if inside.is_dir() else root
     if not base.is_dir():
         return []
-    folders = [p for p in sorted(base.iterdir(), key=natural_key) if p.is_dir() and p.name not in _OWN]
+    folders = [p for p in sorted(base.iterdir(), key=natural_key) if p.is_dir() and p.name != RECORDS]
     named = [(folder, files) for folder in folders if not folder.name.startswith(".") and (files := _pictures(folder))]
     if not named and (files := _pictures(base)):
         named = [(base, files)]

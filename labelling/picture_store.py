@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +94,7 @@ class PictureStore:
 
     def _with_copies(self, camera: str, instant: int) -> tuple[Path, Path]:
         path = self.path(camera, instant)
-        return path, self._copies(path)
-
-    def _copies(self, path: Path) -> Path:
-        return self._copied_in / path.parent.name
+        return path, self._copied_in / path.parent.name
 
     def path(self, camera: str, instant: int) -> Path:
         """The picture's file. Raises PictureMissing where there is none."""
@@ -165,18 +161,17 @@ class PictureStore:
 
     def _decode(self, camera: str, video: VideoSource, wanted: dict[int, int]) -> None:
         instant_of = {frame: i for i, frame in wanted.items()}
-        arrived = partial(self._arrived, camera, instant_of)
+
+        def arrived(frame: int) -> None:
+            self._know(camera, {instant_of[frame]: picture_name(frame)})
+
+        folder, copies = self.decoded_in / camera, self._copied_in / camera
         try:
-            write_pictures(
-                video, wanted.values(), self.decoded_in / camera, copies=self._copied_in / camera, written=arrived
-            )
+            write_pictures(video, wanted.values(), folder, copies=copies, written=arrived)
         except (VideoError, OSError) as error:
             self.problems[camera] = str(error)
         finally:
             self._coming -= {(camera, i) for i in wanted}
-
-    def _arrived(self, camera: str, instant_of: Mapping[int, int], frame: int) -> None:
-        self._know(camera, {instant_of[frame]: picture_name(frame)})
 
     def _know(self, camera: str, names: Mapping[int, str]) -> None:
         """Replace, not change: other threads may be reading."""
