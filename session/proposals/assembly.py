@@ -43,7 +43,7 @@ def assemble(files: Sequence[FoundFile]) -> list[Recording]:
     boards = _board_sources(kinds.get("board", []))
     if not videos and not points:
         boards = boards or _board_sources(kinds.get("picture", []))
-    sources = chapters(videos) or _of_points(kinds.get("points", [])) or _of_folders(folders)
+    sources = chapters(videos) or _of_points(kinds.get("points", [])) or _of_points(folders)
     by_key = recordings(sources) if sources else {"": _only_boards(boards)}
     by_key = by_key if videos else _with_ensembles(by_key)
     found = [Recording(key, {name: {} for name in cameras}) for key, cameras in by_key.items() if cameras]
@@ -58,11 +58,15 @@ def _synchronised(videos: list[Path]) -> list[Path]:
 
 
 def _of_points(points: Iterable[Path]) -> list[Source]:
-    """2D files as sources, one per video that they were made from."""
+    """2D files, or folders of one file per frame, as sources, one per video that they were made from.
+
+    Of Pose2Sim's several copies the synchronised one.
+    """
     chosen: dict[Path, Path] = {}
     for path in sorted(points, key=_points_rank):
-        chosen.setdefault(path.with_name(f"{video_stem(path)}.x"), path)
-    return [Source(name, (path,)) for name, path in sorted(chosen.items())]
+        place = [part for part in path.parts[:-1] if not _POSE2SIM.fullmatch(part)]
+        chosen.setdefault(Path(*place, f"{video_stem(path)}.x"), path)
+    return [Source(name, (path,)) for name, path in sorted(chosen.items(), key=lambda item: natural_key(item[0]))]
 
 
 def _with_ensembles(by_key: dict[str, dict[str, Source]]) -> dict[str, dict[str, Source]]:
@@ -89,15 +93,6 @@ def _of_detector(word: str, path: Path) -> bool:
     if number is None:
         return False
     return re.search(rf"(?i)(?<![a-z])(?:{_DETECTORS})[-_=. ]*0*{int(number[0])}(?!\d)", path.as_posix()) is not None
-
-
-def _of_folders(folders: Iterable[Path]) -> list[Source]:
-    """Folders of one file per frame as sources; of Pose2Sim's several copies the synchronised one."""
-    chosen: dict[Path, Path] = {}
-    for folder in sorted(folders, key=_points_rank):
-        place = [part for part in folder.parts[:-1] if not _POSE2SIM.fullmatch(part)]
-        chosen.setdefault(Path(*place, f"{video_stem(folder)}.x"), folder)
-    return [Source(name, (folder,)) for name, folder in sorted(chosen.items(), key=lambda item: natural_key(item[0]))]
 
 
 def _only_boards(boards: list[Source]) -> dict[str, Source]:
