@@ -35,9 +35,7 @@ def watched_pages(browser, width):
         context = browser.new_context(**{"viewport": {"width": width, "height": 800}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("request", lambda request: fetched.append(request.url))
+        listen(page, said, fetched)
         page.goto(address)
         return page
 
@@ -46,3 +44,10 @@ def watched_pages(browser, width):
     finally:
         for context in contexts:
             context.close()
+
+
+def listen(page, said, fetched):
+    """Add what a page says (messages and errors) and fetches (addresses) to two lists."""
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: fetched.append(request.url))
