@@ -50,8 +50,8 @@ def make_yardstick(solution: Solution) -> Yardstick:
 def log_evidence(solution: Solution, measure: Yardstick) -> float:
     """Logarithm of the probability density of the corners, up to what all models of the same frames have in common."""
     arrow = _equations(solution, measure)
-    reduced, _, factors = eliminate(arrow)
-    determinant = np.linalg.slogdet(reduced / measure.variance)[1] + _log_determinants(factors, measure)
+    reduced, _, inverses = eliminate(arrow)
+    determinant = np.linalg.slogdet(reduced / measure.variance)[1] + _log_determinants(inverses, measure)
     cost = measure.loss.cost(solution.fit.residuals) / measure.variance
     return -cost - float(_lens_costs(solution).sum()) - _shape_cost(solution) - 0.5 * determinant
 
@@ -112,10 +112,10 @@ def _equations(solution: Solution, measure: Yardstick) -> Arrow:
     return normal_equations(solution.state, spec, solution.views, weights, solution.fit.residuals)
 
 
-def _log_determinants(factors: Array, measure: Yardstick) -> float:
-    """Of the frames' blocks, from their Cholesky factors (n_frames, 6, 6)."""
-    diagonals = np.log(np.diagonal(factors, axis1=1, axis2=2))
-    return float(2 * diagonals.sum() - diagonals.size * np.log(measure.variance))
+def _log_determinants(inverses: Array, measure: Yardstick) -> float:
+    """Of the frames' blocks, from the inverses (n_frames, 6, 6) of their Cholesky factors."""
+    diagonals = np.log(np.diagonal(inverses, axis1=1, axis2=2))
+    return float(-2 * diagonals.sum() - diagonals.size * np.log(measure.variance))
 
 
 def _lens_costs(solution: Solution) -> Array:

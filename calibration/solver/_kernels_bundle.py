@@ -78,12 +78,11 @@ def _derivatives(lens, fisheye, tilted, X, Y, Z, D, J):
 @helper
 def _add_observation(J, residual, w, A, b):
     """Add an observation's weighted products to the upper triangle of A (P, P) and to b (P,); J (2, P)."""
-    for row in range(2):
-        for k in range(b.shape[0]):
-            g = w * J[row, k]
-            b[k] += g * residual[row]
-            for m in range(k, b.shape[0]):
-                A[k, m] += g * J[row, m]
+    for k in range(b.shape[0]):
+        gx, gy = w * J[0, k], w * J[1, k]
+        b[k] += gx * residual[0] + gy * residual[1]
+        for m in range(k, b.shape[0]):
+            A[k, m] += gx * J[0, m] + gy * J[1, m]
 
 
 @helper
@@ -136,6 +135,54 @@ def view_equations(lenses, views, points, free, weights, residuals, shape):
             for m in range(k):
                 A[view, k, m] = A[view, m, k]
     return A, b, B, C, c
+
+
+class CarriedViews(NamedTuple):
+    """Views' own normal equations, and the unknowns of the whole problem that theirs are."""
+
+    A: np.ndarray  # (n_views, P, P), of lens, motion (6) and what follows, as `view_equations` gives them
+    b: np.ndarray  # (n_views, P)
+    B: np.ndarray  # (n_views, P, n_shape) with the corners' positions
+    motions: np.ndarray  # (n_cameras, 6, 6) the motion in the camera's frame by the motion of the board in the world
+    columns: np.ndarray  # (n_cameras, P) int, the place of each unknown, -1 where it is fixed
+    camera: np.ndarray  # (n_views,) int
+    frame: np.ndarray  # (n_views,) int
+
+
+@kernel
+def add_views(views, n_lens, shape_start, U, V, W, u, v):
+    """Add the equations of views to a block arrow: U (G, G), V (n_frames, 6, 6), W (n_frames, 6, G) and right sides.
+
+    The first `n_lens` unknowns of a view are the lens's, the next six the motion; the corners' positions stand in the
+    arrow from `shape_start` on.
+    """
+    A, b, B, motions, columns, camera, frame = views
+    P, n_shape = A.shape[1], B.shape[2]
+    row = np.empty(P)
+    for view in range(A.shape[0]):
+        M, at, f = motions[camera[view]], columns[camera[view]], frame[view]
+        for k in range(P):
+            if at[k] >= 0:
+                u[at[k]] += b[view, k]
+                for m in range(P):
+                    if at[m] >= 0:
+                        U[at[k], at[m]] += A[view, k, m]
+                for m in range(n_shape):
+                    U[at[k], shape_start + m] += B[view, k, m]
+                    U[shape_start + m, at[k]] += B[view, k, m]
+        for i in range(6):
+            for k in range(P):
+                row[k] = 0.0
+                for j in range(6):
+                    row[k] += M[j, i] * A[view, n_lens + j, k]
+                if at[k] >= 0:
+                    W[f, i, at[k]] += row[k]
+            for j in range(6):
+                v[f, i] += M[j, i] * b[view, n_lens + j]
+                for k in range(6):
+                    V[f, i, k] += row[n_lens + j] * M[j, k]
+                for m in range(n_shape):
+                    W[f, i, shape_start + m] += M[j, i] * B[view, n_lens + j, m]
 
 
 @kernel

@@ -127,31 +127,14 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
     if spec.free_delay.any():
         A, b, B = _with_delay(A, b, B, motion, delay)
     places = np.concatenate([union, N_LENS + np.arange(A.shape[1] - len(union))])
-    motions = motion_matrix(state.R, state.t)
-    shape_columns, six = slice(spec.shape_start, spec.n_global), np.arange(6)[:, None]
-    for cam in np.unique(camera):
-        rows = np.flatnonzero(camera == cam)
-        frames, A_, b_, M = frame[rows], A[rows], b[rows], motions[cam]
-        columns = spec.columns[cam, places]
-        take = np.flatnonzero(columns >= 0)
-        columns = columns[take]
-        motion_rows = M.T @ A_[:, motion]
-        arrow.U[columns[:, None], columns] += A_.sum(axis=0)[take[:, None], take]
-        arrow.u[columns] += b_.sum(axis=0)[take]
-        arrow.V[frames] += motion_rows[:, :, motion] @ M
-        arrow.v[frames] += b_[:, motion] @ M
-        arrow.W[frames[:, None, None], six, columns] += motion_rows[:, :, take]
-        if spec.shape_sigma is not None:
-            B_ = B[rows]
-            cross = B_.sum(axis=0)[take]
-            arrow.U[columns, shape_columns] += cross
-            arrow.U[shape_columns, columns] += cross.T
-            arrow.W[frames, :, shape_columns] += M.T @ B_[:, motion]
-    if spec.shape_sigma is not None:
-        for k in range(len(C)):
-            at = spec.shape_start + 3 * k
-            arrow.U[at : at + 3, at : at + 3] += C[k]
-            arrow.u[at : at + 3] += c[k]
+    columns = np.ascontiguousarray(spec.columns[:, places])
+    n_shape = spec.nominal.size if spec.shape_sigma is not None else 0
+    found = kernels.CarriedViews(A, b, B[:, :, :n_shape], motion_matrix(state.R, state.t), columns, camera, frame)
+    kernels.add_views(found, len(union), spec.shape_start, arrow.U, arrow.V, arrow.W, arrow.u, arrow.v)
+    for k in range(n_shape // 3):
+        at = spec.shape_start + 3 * k
+        arrow.U[at : at + 3, at : at + 3] += C[k]
+        arrow.u[at : at + 3] += c[k]
 
 
 def _without_exposure(A: Array, b: Array, B: Array, motion: slice, delay: Array, precision: float):
@@ -184,18 +167,18 @@ def solvable(V: Array, damping: float = 1e-12) -> Array:
 def eliminate(arrow: Arrow, damping: float = 1e-12) -> tuple[Array, Array, NDArray]:
     """The global unknowns' own equations, (G, G) and (G,), the frames eliminated (Schur complement).
 
-    Also the Cholesky factors of the frames' blocks (n_frames, 6, 6). A part of the frames at a time: what lies between
-    would be as large as the frames' whole share of the equations.
+    Also the inverse Cholesky factors of the frames' blocks (n_frames, 6, 6). A part of the frames at a time: what lies
+    between would be as large as the frames' whole share of the equations.
     """
     reduced, right = arrow.U + np.diag(damping * np.diag(arrow.U)), arrow.u.copy()
-    L = np.linalg.cholesky(solvable(arrow.V, damping))
-    for first in range(0, len(L), _FRAMES_AT_ONCE):
+    inverse = np.linalg.inv(np.linalg.cholesky(solvable(arrow.V, damping)))
+    for first in range(0, len(inverse), _FRAMES_AT_ONCE):
         part = slice(first, first + _FRAMES_AT_ONCE)
         both = np.concatenate([arrow.W[part], arrow.v[part, :, None]], axis=2)
-        Y = np.linalg.solve(L[part], both).reshape(-1, both.shape[2])
+        Y = (inverse[part] @ both).reshape(-1, both.shape[2])
         reduced -= Y[:, :-1].T @ Y[:, :-1]
         right -= Y[:, :-1].T @ Y[:, -1]
-    return reduced, right, L
+    return reduced, right, inverse
 
 
 def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
@@ -205,12 +188,11 @@ def solve_arrow(arrow: Arrow, damping: float) -> tuple[Array, Array]:
     ------
     numpy.linalg.LinAlgError : the damped equations are singular
     """
-    reduced, right, L = eliminate(arrow, damping)
+    reduced, right, inverse = eliminate(arrow, damping)
     step = np.zeros(0)
     if len(right):
         scale = 1 / np.sqrt(np.maximum((1 + damping) * np.diag(arrow.U), 1e-300))
         factor = cho_factor(reduced * scale[:, None] * scale, overwrite_a=True, check_finite=False)
         step = scale * cho_solve(factor, scale * right, check_finite=False)
     rest = (arrow.v - arrow.W @ step)[..., None]
-    frames = np.linalg.solve(np.swapaxes(L, 1, 2), np.linalg.solve(L, rest))[..., 0]
-    return step, np.asarray(frames, dtype=float)
+    return step, (np.swapaxes(inverse, 1, 2) @ (inverse @ rest))[..., 0]
