@@ -43,7 +43,7 @@ def test_a_board_that_turns_between_frames_is_followed(ring_rig):
     np.testing.assert_allclose(found[0], rotation_matrix(np.array(later)[None])[0], atol=1e-4)  # a parabola: 1e-3
 
 
-@pytest.mark.parametrize("delay", [pytest.param(-0.6, marks=pytest.mark.long), 0.45])
+@pytest.mark.parametrize("delay", [-0.6, pytest.param(0.45, marks=pytest.mark.long)])
 def test_a_delay_has_the_sign_and_size_of_the_offset_that_undoes_it(ring_rig, delay):
     rig = ring_rig.subset(["cam_0", "cam_1"])
     seen = wave(rig, np.arange(36.0), delays=[0, delay], noise=0.1)

@@ -52,7 +52,7 @@ def test_error_bars_of_the_body_frame_hold(rigid):
 
 def test_error_bars_of_the_turning_rate_hold_on_average_over_recordings():
     inside = []
-    for seed in range(6):  # the errors of one recording go together over whole seconds
+    for seed in range(4):  # the errors of one recording go together over whole seconds
         pose, _, rate = turning_body(noise=2.0, n_frames=600, seed=seed)
         out = body_frame(pose, "tail", "neck")
         inside.append(np.abs(out["turning_rate"].values - rate) < 1.96 * out["turning_rate_std"].values)
