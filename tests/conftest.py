@@ -94,3 +94,10 @@ def browser():
         started = engine.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser):
+    """What the pages of a module share, as windows of one browser do."""
+    with browser.new_context() as shared:
+        yield shared

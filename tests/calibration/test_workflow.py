@@ -66,7 +66,7 @@ def test_exposure_times_and_delays_explain_most_of_the_webcams_error():
 
 @needs_shared
 @pytest.mark.shared
-@pytest.mark.long  # shorter: shifts of a real board (delays/test_frame_offsets.py), made-up delays (test_exposure_times.py)
+@pytest.mark.long  # shorter: a real board shifted (delays/test_frame_offsets.py), made-up delays (test_exposure_times)
 def test_webcams_more_than_half_a_frame_apart_are_brought_together_by_a_whole_one():
     """Of every second picture."""
     found = calibrate(webcam_boards(2), distortion_model=4, progress=False)

@@ -101,9 +101,9 @@ def pictures_of(content):
 
 
 @pytest.fixture
-def open_page(browser):
+def open_page(context):
     """A function that opens the address; afterwards no error may have been said, and nothing else been fetched."""
-    with watched_pages(browser, 1300) as (open_one, said, fetched):
+    with watched_pages(context, 1300) as (open_one, said, fetched):
 
         def open_address(address, **options):
             page = open_one(address, **options)

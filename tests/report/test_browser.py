@@ -11,41 +11,25 @@ import xarray as xr
 
 from muybridge.datasets import pose_dataset
 from muybridge.report import write_calibration_review
-from tests.chromium import listen, needs_chromium, watched_pages
+from tests.chromium import needs_chromium, watched_pages
 from tests.report.session import BAD_CORNER, board_images, report_of, spoiled_calibration
 
 pytestmark = needs_chromium
 
 
-@pytest.fixture(scope="module")
-def window(browser):
-    """(page, said, fetched): a window that the tests open their pages in one after another, in a third of the time that
-    a window of its own takes each."""
-    page, said, fetched = browser.new_context().new_page(), [], []
-    listen(page, said, fetched)
-    yield page, said, fetched
-    page.context.close()
-
-
 @pytest.fixture
-def open_page(window):
-    """A function that opens a file in place of the page before; afterwards nothing may have been said, failed or been
-    fetched."""
-    page, said, fetched = window
+def open_page(context):
+    """A function that opens a file; afterwards nothing may have been said, failed or been fetched."""
+    with watched_pages(context, 1100) as (open_address, said, fetched):
 
-    def open_file(path, *, color_scheme="light", width=1100):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(media="null", color_scheme=color_scheme)
-        page.goto(path.as_uri())
-        settle(page)
-        return page
+        def open_file(path, **options):
+            page = open_address(path.as_uri(), **options)
+            settle(page)
+            return page
 
-    yield open_file
-    page.goto("about:blank")
-    met = [url for url in fetched if not url.startswith(("file:", "data:", "about:"))], said.copy()
-    fetched.clear()
-    said.clear()
-    assert met == ([], [])
+        yield open_file
+    assert said == []
+    assert [url for url in fetched if not url.startswith(("file:", "data:"))] == []
 
 
 def settle(page):
@@ -118,14 +102,14 @@ def test_dragging_turns_and_the_wheel_zooms(report, open_page):
 
 
 def test_two_fingers_zoom(report, browser):
-    with watched_pages(browser, 1100) as (open_address, said, _):
-        page = open_address(report.as_uri(), has_touch=True)
+    with browser.new_context(has_touch=True) as context, watched_pages(context, 1100) as (open_address, said, _):
+        page = open_address(report.as_uri())
         settle(page)
         page.locator("#stage").scroll_into_view_if_needed()
         box = page.locator("#stage").bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         before = colour_count(picture(page), LEFT_LIGHT)
-        fingers = page.context.new_cdp_session(page)
+        fingers = context.new_cdp_session(page)
         for kind, gap in (("touchStart", 60), ("touchMove", 90), ("touchMove", 140)):
             points = [{"x": x - gap, "y": y, "id": 0}, {"x": x + gap, "y": y, "id": 1}]
             fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
