@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,20 @@ from ..datasets import DatasetError, Skeleton, check_views
 from ..datasets.atomic_files import atomic_write, scratch_file
 from ..datasets.stretches import write_pieces
 from ..datasets.validators import singular_dims
-from . import framewise_methods, window_reconstruction
 from .articulated.movement.movement_prior import MovementPrior
 from .bodies.kinematic_tree import Body
 from .checked_poses import coverage_attributes, rescaled, variances_of
 from .diagnosis.cause import Cause
 from .diagnosis.confidence import cause_of, with_confidence
-from .framewise_methods import framewise_pieces, needed_symmetries, sampled
+from .framewise_methods import framewise_pieces, sampled
 from .input_checks import matching_rig
 from .left_out_pixels import stretches_to_judge
 from .points.recording_noise import estimate_noise
 from .pose_states.pose_prior import PosePrior
 from .predicted_regions import BLOCK, N_POINTS, Coverage, check_cameras, judge_stretches
 from .reconstruction import attributes_of, maker_of_poses
-from .reconstruction_settings import Settings, check_settings, described
+from .reconstruction_settings import FRAMEWISE_METHODS, Settings, check_settings, described
+from .window_reconstruction import modelled_pieces
 
 _SAMPLE = 20  # frames of a piece whose error bars enter the median of all
 
@@ -114,9 +115,9 @@ def reconstruct_file(
     >>> read_dataset(path)["position"].shape
     (40, 1, 3)
     """
-    by_frame = chunk_frames if method in framewise_methods.METHODS else None
+    by_frame = chunk_frames if method in FRAMEWISE_METHODS else None
     settings = Settings(method, skeleton, prior, body, window, max_gap, swaps, by_frame, check_coverage, options)
-    check_settings(method, prior, body, max_gap, by_frame, options)
+    check_settings(settings)
     source, destination = Path(source), Path(destination)
     if not source.is_file():
         raise DatasetError(f"there is no dataset file {source}")
@@ -159,12 +160,11 @@ def write_reconstruction(
         return
     with atomic_write(destination) as partial, opened_views(source) as views:
         rig = matching_rig(views, rig)
-        if settings.method in window_reconstruction.METHODS:
-            pieces = window_reconstruction.modelled_pieces(source, views, rig, settings, executor)
+        if settings.method in FRAMEWISE_METHODS:
+            chunk = settings.chunk_frames or CHUNK_FRAMES
+            pieces = framewise_pieces(views, rig, replace(settings, chunk_frames=chunk))
         else:
-            sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
-            chosen = settings.window, settings.max_gap, settings.chunk_frames or CHUNK_FRAMES
-            pieces = framewise_pieces(views, rig, settings.method, *chosen, settings.options, sides)
+            pieces = modelled_pieces(source, views, rig, settings, executor)
         if cause is not None:
             pieces = _with_confidence(pieces, views, rig, cause)
         if settings.check_coverage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from .points.dlt import point_covariances, triangulate_dlt
 from .points.pairs import triangulate_pairs
 from .points.recording_noise import estimate_noise, estimate_sigma
 from .points.swaps import repair_swaps
+from .reconstruction_settings import Settings
 
 _MEDIAN_WINDOW = 0.05  # seconds: shorter than any stride, longer than a single wrong frame at 60 Hz and more
 _SAMPLE = 30_000  # points, evenly spread, that the noise is estimated from: its own error is then below 1 %
@@ -49,7 +51,7 @@ def _linear(
     confidence: Array,
     rig: CameraRig,
     noise: DetectorNoise,
-    options: dict,
+    **options,
 ) -> dict:
     """The variables of a method without outliers: every view counts, and the share that agrees is the confidence.
 
@@ -74,8 +76,8 @@ def _linear(
     }
 
 
-def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, noise: DetectorNoise | None, options: dict) -> dict:
-    found = robust_points(points_2d, rig, confidence=confidence, noise=noise, **options)
+def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, **options) -> dict:
+    found = robust_points(points_2d, rig, confidence=confidence, **options)
     return {
         "position": found.points_3d,
         "covariance": found.covariances_3d,
@@ -85,7 +87,7 @@ def _ransac(points_2d: Array, confidence: Array, rig: CameraRig, noise: Detector
     }
 
 
-METHODS: dict[str, Callable[..., dict]] = {
+_METHODS: dict[str, Callable[..., dict]] = {
     "dlt": partial(_linear, triangulate_dlt),
     "ransac": _ransac,
     "median": _ransac,
@@ -93,47 +95,32 @@ METHODS: dict[str, Callable[..., dict]] = {
 }
 
 
-def framewise_pieces(
-    views: xr.Dataset,
-    rig: CameraRig,
-    method: str,
-    window: float | None,
-    max_gap: float,
-    chunk_frames: int | None,
-    options: dict,
-    sides: Skeleton | None = None,
-) -> Iterator[xr.Dataset]:
-    """Poses of consecutive stretches of time, by a method that takes every frame on its own.
+def framewise_pieces(views: xr.Dataset, rig: CameraRig, settings: Settings) -> Iterator[xr.Dataset]:
+    """Poses of consecutive stretches of `settings.chunk_frames`, by a method that takes every frame on its own.
 
-    The filters reach no further than the stretches overlap: together they are the answer in one piece. `window` and
-    `max_gap` are seconds.
+    The filters reach no further than the stretches overlap: together they are the answer in one piece.
     """
-    if method not in METHODS:
-        raise ValueError(f"method {method!r} uses all of time at once; in pieces there are {sorted(METHODS)}")
-    if chunk_frames is not None and chunk_frames < 1:
-        raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
-    given = options.get("noise")
-    options = {name: value for name, value in options.items() if name != "noise"}
+    options, given = settings.options, settings.options.get("noise")
     if given is None and "sigma" not in options:
         given = estimate_noise(sampled(views), rig)
     if given is not None:  # the stretches are arrays without names
         names = tuple(str(name) for name in views["keypoint"].values)
         given = given.for_recording(rig, len(names), names)
-    sigma = None if sides is None else noise(views, rig)
+    settings = replace(settings, options=options | {"noise": given})
+    put_right = side_repair(views, rig, settings)
     interval = 1.0 / fps_of(views)
     # without a window at least three frames
-    width = window_frames(max(_MEDIAN_WINDOW, 3 * interval) if window is None else window, interval)
-    n_median = width if method == "median" else 1
+    width = max(_MEDIAN_WINDOW, 3 * interval) if settings.window is None else settings.window
+    n_median = window_frames(width, interval) if settings.method == "median" else 1
+    bridged = settings.max_gap + interval if settings.max_gap > 0 else 0.0
     times = np.asarray(views["time"].values, dtype=float)
     n_frames = len(times)
-    chunk = max(1, n_frames if chunk_frames is None else int(chunk_frames))
+    chunk = int(settings.chunk_frames or max(1, n_frames))
     for start in range(0, max(n_frames, 1), chunk):
         stop = min(start + chunk, n_frames)
-        low, high = _reach(times, start, stop, max_gap + interval if max_gap > 0 else 0.0, n_median // 2)
-        part = check_views(views.isel(time=slice(low, high)))
-        part = part if sides is None or sigma is None else unswapped(part, rig, sides, sigma)
-        pose = _framewise(part, rig, method, n_median, max_gap, given, options)
-        yield pose.isel(time=slice(start - low, stop - low))
+        low, high = _reach(times, start, stop, bridged, n_median // 2)
+        part = put_right(check_views(views.isel(time=slice(low, high))))
+        yield _framewise(part, rig, settings, n_median).isel(time=slice(start - low, stop - low))
 
 
 def _reach(times: Array, start: int, stop: int, seconds: float, n_frames: int) -> tuple[int, int]:
@@ -145,23 +132,16 @@ def _reach(times: Array, start: int, stop: int, seconds: float, n_frames: int) -
     return max(int(low) - n_frames, 0), int(high) + n_frames
 
 
-def _framewise(
-    views: xr.Dataset,
-    rig: CameraRig,
-    method: str,
-    n_median: int,
-    max_gap: float,
-    noise: DetectorNoise | None,
-    options: dict,
-) -> xr.Dataset:
-    """The pose of a stretch; `n_median` frames of the running median, `max_gap` in seconds."""
-    variables: dict[str, Any] = METHODS[method](*view_arrays(views), rig, noise, options)
+def _framewise(views: xr.Dataset, rig: CameraRig, settings: Settings, n_median: int) -> xr.Dataset:
+    """The pose of a stretch; `n_median` frames of the running median."""
+    variables: dict[str, Any] = _METHODS[settings.method](*view_arrays(views), rig, **settings.options)
+    noise = settings.options["noise"]
     variables["shared_std"] = None if noise is None else noise.shared_std
     points_3d, times = variables.pop("position"), np.asarray(views["time"].values, dtype=float)
-    if method == "median":
+    if settings.method == "median":
         points_3d = running_median(points_3d, n_median)
-    if max_gap > 0:
-        points_3d = interpolate_gaps(points_3d, max_gap, times=times)
+    if settings.max_gap > 0:
+        points_3d = interpolate_gaps(points_3d, settings.max_gap, times=times)
     keypoints = [str(name) for name in views["keypoint"].values]
     return pose_dataset(points_3d, keypoints=keypoints, times=times, unit=rig.unit, cameras=rig.names, **variables)
 
@@ -174,8 +154,19 @@ def noise(views: xr.Dataset, rig: CameraRig) -> Array:
     return sigma if spread is None else np.fmax(sigma, present_median(spread, axis=1))
 
 
-def unswapped(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton, sigma: Array) -> xr.Dataset:
-    """The views with exchanged left and right keypoints put right."""
+def side_repair(views: xr.Dataset, rig: CameraRig, settings: Settings) -> Callable[[xr.Dataset], xr.Dataset]:
+    """What puts exchanged left and right keypoints of a part of the views right, where the settings say so."""
+    if not settings.swaps:
+        return _as_they_are
+    sides = needed_symmetries(settings.skeleton, views)
+    return partial(_unswapped, rig=rig, skeleton=sides, sigma=noise(views, rig))
+
+
+def _as_they_are(views: xr.Dataset) -> xr.Dataset:
+    return views
+
+
+def _unswapped(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton, sigma: Array) -> xr.Dataset:
     points_2d, confidence = view_arrays(views)
     repaired = repair_swaps(points_2d, rig, skeleton, confidence=np.nan_to_num(confidence), sigma=sigma)
     return views.assign(
@@ -185,7 +176,7 @@ def unswapped(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton, sigma: Arra
 
 
 def exchanged_sides(views: xr.Dataset, rig: CameraRig, skeleton: Skeleton | None) -> list[str]:
-    """A sentence for each camera in which `unswapped` puts left and right keypoints right."""
+    """A sentence for each camera in which `side_repair` puts left and right keypoints right."""
     sides, (points_2d, confidence) = needed_symmetries(skeleton, views), view_arrays(views)
     sigma = noise(views, rig)
     repaired = repair_swaps(points_2d, rig, sides, confidence=np.nan_to_num(confidence), sigma=sigma)

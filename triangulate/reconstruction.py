@@ -15,12 +15,18 @@ from ..cameras import CameraRig
 from ..datasets import Skeleton, check_views, combine_ensemble
 from ..datasets.stretches import joined
 from ..datasets.validators import singular_dims
-from . import framewise_methods
 from .checked_poses import with_coverage
 from .diagnosis.confidence import cause_of, with_confidence
-from .framewise_methods import framewise_pieces, needed_symmetries, noise, unswapped, view_arrays
+from .framewise_methods import framewise_pieces, side_repair, view_arrays
 from .input_checks import matching_rig
-from .reconstruction_settings import RECONSTRUCTION_METHODS, Settings, check_settings, described, settings_of
+from .reconstruction_settings import (
+    FRAMEWISE_METHODS,
+    RECONSTRUCTION_METHODS,
+    Settings,
+    check_settings,
+    described,
+    settings_of,
+)
 from .trajectory_dataset import label_body_fit, label_trajectory
 
 
@@ -151,10 +157,9 @@ def maker_of_poses(settings: Settings) -> Callable[[xr.Dataset, CameraRig], xr.D
 
 
 def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) -> xr.Dataset:
-    method, options = settings.method, settings.options
     if not isinstance(rig, CameraRig):
         raise TypeError(f"rig is {type(rig).__name__}, not a CameraRig; read_rig(path) or calibrate(...).rig gives one")
-    check_settings(method, settings.prior, settings.body, settings.max_gap, settings.chunk_frames, options)
+    check_settings(settings)
     views = combined_views(views)
     rig = matching_rig(views, rig)
     if "individual" in views.dims:
@@ -162,17 +167,13 @@ def _pose(views: xr.Dataset | xr.DataArray, rig: CameraRig, settings: Settings) 
         names = views["individual"].values
         pose = xr.concat(parts, dim=xr.DataArray(names, dims="individual", name="individual"))
         return described(pose.assign_attrs(attributes_of(parts, [str(name) for name in names])), rig, settings.recorded)
-    if method in framewise_methods.METHODS:
-        sides = needed_symmetries(settings.skeleton, views) if settings.swaps else None
-        timing = settings.window, settings.max_gap, settings.chunk_frames
-        pose = joined(list(framewise_pieces(views, rig, method, *timing, options, sides)))
+    if settings.method in FRAMEWISE_METHODS:
+        pose = joined(list(framewise_pieces(views, rig, settings)))
     else:
         whole = check_views(views)
-        if settings.swaps:
-            whole = unswapped(whole, rig, needed_symmetries(settings.skeleton, whole), noise(whole, rig))
-        pose = _modelled(whole, rig, settings)
+        pose = _modelled(side_repair(whole, rig, settings)(whole), rig, settings)
     if settings.check_coverage:
-        pose = with_coverage(pose, views, rig, maker_of_poses(settings), options.get("noise"))
+        pose = with_coverage(pose, views, rig, maker_of_poses(settings), settings.options.get("noise"))
     return described(pose, rig, settings.recorded)
 
 

@@ -14,7 +14,6 @@ import xarray as xr
 from ..cameras import CameraRig
 from ..datasets import Skeleton, with_provenance
 from ..datasets.names import nearest
-from . import framewise_methods
 from .articulated.body_fit import fit_body
 from .points.consensus import triangulate_ransac
 from .points.dlt import triangulate_dlt
@@ -32,6 +31,8 @@ RECONSTRUCTION_METHODS: dict[str, Callable] = {
     "gimbal": infer_poses,
     "articulated": fit_body,
 }
+
+FRAMEWISE_METHODS = ("dlt", "ransac", "median", "pairs")  # take every frame on its own
 
 # keywords that `reconstruct` fills from the views and from its own arguments
 _SET_BY_RECONSTRUCT = {
@@ -72,30 +73,33 @@ def settings_of(**settings) -> Settings:
     return Settings(**own, options=settings)
 
 
-def check_settings(method: str, prior, body, max_gap: float, chunk_frames: int | None, options: dict) -> None:
+def check_settings(settings: Settings) -> None:
     """Refuse settings of `reconstruct` that do not go together, whatever the views and the rig.
 
     Raises
     ------
     ValueError : as `reconstruct`
     """
+    method, chunk_frames = settings.method, settings.chunk_frames
     if method not in RECONSTRUCTION_METHODS:
         known = list(RECONSTRUCTION_METHODS)
         raise ValueError(f"there is no reconstruction method {method!r}{nearest(str(method), known)}; known: {known}")
-    check_options(method, options)
-    if prior is not None and method not in ("gimbal", "articulated"):
+    check_options(method, settings.options)
+    if settings.prior is not None and method not in ("gimbal", "articulated"):
         raise ValueError(
             f"method {method!r} has neither pose states nor joints, so that a prior has no use; 'gimbal' has, and"
             " 'articulated'"
         )
-    if body is not None and method != "articulated":
+    if settings.body is not None and method != "articulated":
         raise ValueError(f"method {method!r} has no joints, so that a body has no use; 'articulated' has")
-    if body is None and method == "articulated":
+    if settings.body is None and method == "articulated":
         raise ValueError("method 'articulated' needs a body; give body='cheetah', or another of read_body(...)")
-    if method in framewise_methods.METHODS:
+    if chunk_frames is not None and chunk_frames < 1:
+        raise ValueError(f"chunk_frames must be at least 1, got {chunk_frames}")
+    if method in FRAMEWISE_METHODS:
         return
-    by_frame = ", ".join(map(repr, framewise_methods.METHODS))
-    if max_gap:
+    by_frame = ", ".join(map(repr, FRAMEWISE_METHODS))
+    if settings.max_gap:
         raise ValueError(
             f"method {method!r} bridges every gap by itself, with error bars that grow; max_gap is for {by_frame}"
         )

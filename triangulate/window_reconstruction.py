@@ -26,7 +26,7 @@ from .articulated.recording_fit import learn as learn_body
 from .articulated.recording_start import Observed
 from .bodies.kinematic_tree import Body
 from .bodies.named_markers import marker_columns
-from .framewise_methods import needed_symmetries, noise, sampled, unswapped, view_arrays
+from .framewise_methods import sampled, side_repair, view_arrays
 from .input_checks import check_observations, from_views, in_order
 from .noise.detector_noise import DetectorNoise
 from .pose_states.pose_inference import learn_poses, solve_pose_window
@@ -38,7 +38,6 @@ from .smoothing.problem import Given, Problem
 from .smoothing.smoother import check_problem, keypoint_pairs
 from .trajectory_dataset import label_body_fit, label_trajectory
 
-METHODS = ("smooth", "gimbal", "articulated")
 Prepare = Callable[[xr.Dataset], xr.Dataset]
 
 
@@ -170,17 +169,10 @@ def _body_pieces(
 
 def _stored_pixels(source: Path, views: xr.Dataset, rig: CameraRig, settings: Settings) -> StoredPixels:
     """The pixels of a file; left and right are put right as they are read, where the settings say so."""
-    prepare: Prepare = _as_they_are
-    if settings.swaps:
-        sides = needed_symmetries(settings.skeleton, views)
-        prepare = partial(unswapped, rig=rig, skeleton=sides, sigma=noise(views, rig))
+    prepare = side_repair(views, rig, settings)
     typical = typical_noise(sampled(views)["covariance"].values) if "covariance" in views else None
     sizes, given = views.sizes, settings.options.get("noise")
     return StoredPixels(source, rig, fps_of(views), sizes["time"], sizes["keypoint"], prepare, typical, given)
-
-
-def _as_they_are(views: xr.Dataset) -> xr.Dataset:
-    return views
 
 
 def _with_states(part: dict[str, Any]) -> dict[str, Any]:

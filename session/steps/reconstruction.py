@@ -184,14 +184,14 @@ def _refusals(session: Session) -> list[str]:
     """Settings or files that do not go together or cannot be read, pictures of another size."""
     from ...triangulate import read_body
     from ...triangulate.articulated.movement.movement_prior import trained_covariance
-    from ...triangulate.reconstruction_settings import check_settings, method_options
+    from ...triangulate.reconstruction_settings import Settings, check_settings, method_options
 
     method, given, problems = method_of(session), RECONSTRUCT.given(session), []
     files = trained_files(session)
     try:
         own = {name: value for name, value in given.items() if name in method_options(method)}
-        gap, chunk = given.get("max_gap", 0.0), given.get("chunk_frames")
-        check_settings(method, files.get("prior"), given.get("body"), gap, chunk, own)
+        known = {name: given[name] for name in ("body", "max_gap", "chunk_frames") if name in given}
+        check_settings(Settings(method, prior=files.get("prior"), options=own, **known))
         read = trained(session) if all(path.exists() for path in files.values()) else {}
         if "body" in given:
             trained_covariance(read.get("prior"), read_body(named_body(session)))
