@@ -43,6 +43,22 @@ def board_volume(calibration: Calibration) -> tuple[Array, Array, Array]:
     return low, middle, high
 
 
+def volume_facts(calibration: Calibration) -> dict[str, float]:
+    """Predicted 3D error, root mean square in the rig's unit, where boards were: in the middle, and at the far corners.
+
+    From the calibration's own uncertainty alone; empty where fewer than two cameras see these places.
+    """
+    low, middle, high = board_volume(calibration)
+    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1).reshape(-1, 3)
+    errors = predicted_errors(calibration, np.vstack([middle, corners]))[0]
+    unit, facts = calibration.rig.unit, {}
+    if np.isfinite(errors[0]):
+        facts[f"3D error of the calibration, middle of the boards' volume ({unit})"] = float(errors[0])
+    if np.isfinite(errors[1:]).any():
+        facts[f"3D error of the calibration, its worst corner ({unit})"] = float(np.nanmax(errors[1:]))
+    return facts
+
+
 def predicted_errors(calibration: Calibration, points_3d: Array) -> tuple[Array, Array]:
     """Root mean square 3D error by the calibration alone (n,), and over that by one pixel of noise in the keypoints.
 

@@ -147,25 +147,6 @@ def _triangulation(calibration: Calibration, points_3d: Array) -> tuple[Array, A
     return J, by_point, inverse
 
 
-def volume_facts(calibration: Calibration) -> dict[str, float]:
-    """Predicted 3D error, root mean square in the rig's unit, where boards were: in the middle, and at the far corners.
-
-    From the calibration's own uncertainty alone; empty where fewer than two cameras see these places.
-    """
-    boards = (calibration.board_shape @ calibration.board_R.swapaxes(1, 2) + calibration.board_t[:, None]).reshape(
-        -1, 3
-    )
-    low, middle, high = np.percentile(boards, [5, 50, 95], axis=0)
-    corners = np.stack(np.meshgrid(*np.stack([low, high], axis=1)), axis=-1).reshape(-1, 3)
-    errors = np.sqrt(np.trace(volume_uncertainty(calibration, np.vstack([middle, corners])), axis1=1, axis2=2))
-    unit, facts = calibration.rig.unit, {}
-    if np.isfinite(errors[0]):
-        facts[f"3D error of the calibration, middle of the boards' volume ({unit})"] = float(errors[0])
-    if np.isfinite(errors[1:]).any():
-        facts[f"3D error of the calibration, its worst corner ({unit})"] = float(np.nanmax(errors[1:]))
-    return facts
-
-
 def _shown(calibration: Calibration, points_3d: Array) -> NDArray[np.bool_]:
     """(n_cameras, n_points) whether the points lie in the cameras' images; beyond them a lens is a guess."""
     pixels = calibration.rig.project(points_3d)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..cameras import Camera, CameraRig
 from ..datasets.names import named_options
 from ..numerics.arrays import Array
-from .accuracy_prediction import with_prediction
+from .accuracy_prediction import volume_facts, with_prediction
 from .boards.detection import BoardDetections
 from .boards.detection_cache import Cache
 from .boards.gathering import gather_recordings
@@ -26,7 +26,6 @@ from .errors import CalibrationError
 from .model_choice.alternatives import disagreement_sentences, lens_alternatives, parameter_spread
 from .model_choice.board_deformation import is_bent, shape_sentence
 from .model_choice.lens_selection import Comparison, choose_lenses, shape_sigma_of
-from .projection_uncertainty import volume_facts
 from .quality.camera_disagreement import disagreement_warning, refuse_disagreement, refuse_unexplained
 from .quality.checks import (
     MIN_SHARED_VIEWS,
@@ -48,9 +47,6 @@ from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
 from .solver.pose_ambiguity import repaired
 from .solver.problem_setup import make_problem
 from .solver.robust_solution import Problem, Solution, camera_of_solution, resolved, solve, start_frames
-
-if TYPE_CHECKING:
-    pass
 
 Recording = Mapping[str, Source | BoardDetections]
 

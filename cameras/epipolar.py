@@ -11,6 +11,7 @@ from ..numerics.arrays import Array
 from . import _kernels_epipolar
 from .camera import Camera
 from .rig import CameraRig
+from .rotations import hat
 
 
 def fundamental_matrix(rig: CameraRig, one: int, other: int) -> Array:
@@ -25,8 +26,7 @@ def fundamental_of(a: Camera, b: Camera) -> Array:
     """`fundamental_matrix` of two cameras that need not be of one rig."""
     R = b.R @ a.R.T
     t = b.t - R @ a.t
-    cross = np.array([[0, -t[2], t[1]], [t[2], 0, -t[0]], [-t[1], t[0], 0]])
-    F = np.linalg.inv(b.K).T @ cross @ R @ np.linalg.inv(a.K)
+    F = np.linalg.inv(b.K).T @ hat(t) @ R @ np.linalg.inv(a.K)
     return F / np.linalg.norm(F)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..numerics.arrays import Array
 from .camera import Camera
+from .pictures import picture_camera
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -129,12 +130,8 @@ def region_camera(camera: Camera, region: Region) -> Camera:
             f"region '{region.name}' ({size[0]} x {size[1]} at {region.corner}) reaches beyond the image of camera"
             f" '{camera.name}' ({camera.size[0]} x {camera.size[1]})"
         )
-    K = camera.K.copy()
-    K[:2, 2] -= corner
-    if region.flipped:
-        K[0, :2] *= -1
-        K[0, 2] = size[0] - 1 - K[0, 2]
-    return replace(camera, name=region.name, size=(int(size[0]), int(size[1])), K=K)
+    cut = picture_camera(camera, crop=(*region.corner, *region.size), mirror=region.flipped)
+    return replace(cut, name=region.name)
 
 
 def mirror_camera(camera: Camera, normal: Sequence[float] | Array, distance: float, name: str) -> Camera:

@@ -118,22 +118,25 @@ def read_rig(
     if double:
         warnings.warn(f"{path}: {double}", SamePoseWarning, stacklevel=2)
     for camera in rig:
-        sentence = orthographic_sentence(camera.name, camera.size, camera.K[0, 0])
-        if sentence:
-            warnings.warn(f"{path}: {sentence}", NearlyOrthographicWarning, stacklevel=2)
-        sentence = off_image_sentence(camera)
-        if sentence:
-            warnings.warn(f"{path}: {sentence}", PrincipalPointWarning, stacklevel=2)
-        lost = lost_share(camera)
-        if lost:
-            warnings.warn(
-                f"{path}: the lens of camera '{camera.name}' folds inside its image; points in {lost:.1%} of its pixels"
-                " have no ray and are left out (NaN); calibrate it again with the board in the corners, or with fewer"
-                " coefficients",
-                LensFoldWarning,
-                stacklevel=2,
-            )
+        said = {
+            NearlyOrthographicWarning: orthographic_sentence(camera.name, camera.size, camera.K[0, 0]),
+            PrincipalPointWarning: off_image_sentence(camera),
+            LensFoldWarning: _fold_sentence(camera),
+        }
+        for category, sentence in said.items():
+            if sentence:
+                warnings.warn(f"{path}: {sentence}", category, stacklevel=2)
     return rig
+
+
+def _fold_sentence(camera: Camera) -> str:
+    lost = lost_share(camera)
+    if not lost:
+        return ""
+    return (
+        f"the lens of camera '{camera.name}' folds inside its image; points in {lost:.1%} of its pixels have no ray and"
+        " are left out (NaN); calibrate it again with the board in the corners, or with fewer coefficients"
+    )
 
 
 def lost_share(camera: Camera) -> float:

@@ -1,4 +1,4 @@
-"""k-means clustering (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007)."""
+"""k-means clustering (Lloyd 1982) from k-means++ starts (Arthur and Vassilvitskii 2007), and connected groups."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array
+
+
+def connected_groups(linked: NDArray[np.bool_]) -> list[list[int]]:
+    """Groups of items that links (n, n) connect, each in ascending order."""
+    from scipy.sparse.csgraph import connected_components
+
+    n_groups, group_of = connected_components(linked)
+    return [np.flatnonzero(group_of == group).tolist() for group in range(n_groups)]
 
 
 def k_means(rows: Array, n_clusters: int, rng: np.random.Generator, n_rounds: int) -> tuple[Array, NDArray[np.int64]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...cameras.rig_files import orthographic_sentence
 from ...numerics.arrays import Array
+from ...numerics.clustering import connected_groups
 from ..boards.detection import BoardDetections
 from ..boards.patterns import Checkerboard
 from ..boards.recordings import Timeline, unequal_lengths
@@ -143,7 +144,7 @@ def check_connected(
     missing = [i for i in range(len(names)) if i not in reached]
     if not missing:
         return
-    groups = _groups(shared >= MIN_SHARED_VIEWS)
+    groups = connected_groups(shared >= MIN_SHARED_VIEWS)
     several = timeline is not None and len(timeline.names) > 1
     pairs = [(a, b) for a, b in combinations(range(len(names)), 2) if shared[a, b] or not several]
     counts = "; ".join(f"{names[a]}-{names[b]} {shared[a, b]}" for a, b in pairs) or "none"
@@ -154,14 +155,6 @@ def check_connected(
         f" {MIN_SHARED_VIEWS} frames are needed): {parts}. Frames shared by each pair: {counts}. Record the board where"
         " both groups see it"
     )
-
-
-def _groups(linked: NDArray[np.bool_]) -> list[list[int]]:
-    """Groups of cameras connected by `linked` (n_cameras, n_cameras)."""
-    from scipy.sparse.csgraph import connected_components
-
-    n_groups, group_of = connected_components(linked)
-    return [np.flatnonzero(group_of == group).tolist() for group in range(n_groups)]
 
 
 def tilt_spread(solution: Solution) -> Array:

@@ -126,10 +126,7 @@ def squares(residuals: Array) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """Cauchy loss of scale `scale` pixels per observation's distance; `keep` (n_obs,) leaves gross outliers out.
-
-    sigma (n_cameras,) px noise of each camera relative to which distances are measured.
-    """
+    """Cauchy loss of scale `scale` pixels per observation's distance; `keep` (n_obs,) leaves gross outliers out."""
 
     scale: float
     keep: NDArray[np.bool_]

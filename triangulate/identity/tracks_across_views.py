@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from ...cameras import CameraRig
+from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import fundamental_matrix
 from ...datasets import DatasetError, combine_ensemble
 from ...numerics.arrays import Array
@@ -27,7 +27,6 @@ _FIRST_SIGMA = 0.005  # of the image's width, until it is estimated from the ass
 _EXTRAPOLATED = 0.03  # seconds that a speed is followed beyond the last point: then the animal may have turned
 _SPEED_MEMORY = 0.0144  # seconds over which a speed is averaged: a half every frame at 100 Hz
 _MAX_CELLS = 50_000_000  # frames times joint permutations up to which the search is exact (half a gigabyte)
-_CHUNK = 2000  # frames whose epipolar distances are held at once: bounds memory alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,27 +241,24 @@ def _pair_scores(moved: Array, rig: CameraRig, sigma: Array, permutations: NDArr
     ideal = np.stack([rig.undistort(moved[:, track]) for track in range(n_tracks)], axis=1)
     scores = {}
     for a, b in itertools.combinations(range(n_cameras), 2):
-        F = fundamental_matrix(rig, a, b)
+        F = fundamental_matrix(rig, a, b) * np.outer([sigma[b], sigma[b], 1], [sigma[a], sigma[a], 1])
+        one, other = ideal[a] / sigma[a], ideal[b] / sigma[b]
         matches = np.zeros((n_frames, n_tracks, n_tracks))
         for i, j in itertools.product(range(n_tracks), repeat=2):
-            for start in range(0, n_frames, _CHUNK):
-                part = slice(start, start + _CHUNK)
-                matches[part, i, j] = _agreement(F, ideal[a, i, part], ideal[b, j, part], sigma[a], sigma[b])
+            matches[:, i, j] = _agreement(F, one[i], other[j])
         pairs = sum(matches[:, permutations[:, None, n], permutations[None, :, n]] for n in range(n_tracks))
         scores[a, b] = pairs
     return scores
 
 
-def _agreement(F: Array, x_a: Array, x_b: Array, sigma_a: float, sigma_b: float) -> Array:
-    """(n_frames,) log-odds that (n_frames, n_keypoints, 2) pixels in two views are one animal; 0 for missing ones."""
-    ones = np.ones((*x_a.shape[:-1], 1))
-    line_b = np.concatenate([x_a, ones], -1) @ F.T
-    line_a = np.concatenate([x_b, ones], -1) @ F
-    off = (np.concatenate([x_b, ones], -1) * line_b).sum(-1)
-    variance = sigma_b**2 * (line_b[..., :2] ** 2).sum(-1) + sigma_a**2 * (line_a[..., :2] ** 2).sum(-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        energy = 0.5 * off**2 / variance
-    return np.nan_to_num(0.5 * DEFAULT_THRESHOLD**2 - np.minimum(energy, 0.5 * DEFAULT_THRESHOLD**2)).sum(axis=-1)
+def _agreement(F: Array, one: Array, other: Array) -> Array:
+    """(n_frames,) log-odds that two views (n_frames, n_keypoints, 2) show one animal; 0 for missing points.
+
+    In units of each view's standard deviation, as F is.
+    """
+    distances = _kernels_epipolar.sampson_distances(F, one.reshape(-1, 2), other.reshape(-1, 2))
+    gain = 0.5 * (DEFAULT_THRESHOLD**2 - np.minimum(distances**2, DEFAULT_THRESHOLD**2))
+    return np.nan_to_num(gain).reshape(one.shape[:-1]).sum(axis=-1)
 
 
 def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArray[np.int64]:

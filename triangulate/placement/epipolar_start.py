@@ -16,6 +16,7 @@ from ...cameras import CameraRig, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
 from ...cameras.rotations import orthonormal
 from ...numerics.arrays import Array, evenly_spread
+from ...numerics.clustering import connected_groups
 from ..points.consensus import robust_points
 from ..rig_refinement.bundle_adjustment import adjust
 
@@ -167,13 +168,4 @@ def part_rig(rig: CameraRig, poses: Poses) -> CameraRig:
 def connected(tangents: Array) -> list[list[int]]:
     """Groups of cameras linked by pairs that share enough points, the largest first."""
     seen = np.isfinite(tangents[..., 0]).astype(int)
-    linked = seen @ seen.T >= FEW_SHARED
-    left, groups = set(range(len(seen))), []
-    while left:
-        group, grown = {min(left)}, True
-        while grown:
-            more = {int(c) for g in group for c in np.flatnonzero(linked[g])} - group
-            group, grown = group | more, bool(more)
-        groups.append(sorted(group))
-        left -= group
-    return sorted(groups, key=len, reverse=True)
+    return sorted(connected_groups(seen @ seen.T >= FEW_SHARED), key=len, reverse=True)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ...cameras._kernels_lenses import distort, inside
+from ...cameras._kernels_lenses import distort, in_camera, inside
 from ...numerics._kernels_matrices import invert_symmetric_3x3
 from ...numerics._kernels_options import helper, kernel
 
@@ -15,9 +15,7 @@ def _observation(K, d, fisheye, limit, R, t, X, focal, J_camera, J_point):
 
     The motion acts in the camera's own frame: x -> x + rotation x x + translation.
     """
-    x = R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]
-    y = R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]
-    z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
+    x, y, z = in_camera(R, t, X)
     if not z > 0.0 or not inside(x / z, y / z, fisheye, limit):
         return math.nan, math.nan
     a, b = x / z, y / z
