@@ -44,7 +44,6 @@ from .solver.covariance import covariances, parameter_names
 from .solver.held_out_boards import HeldOut, held_out
 from .solver.initial_lenses import LensKind
 from .solver.initial_poses import chain, pair_fits, plane_poses, poses_of
-from .solver.pose_ambiguity import repaired
 from .solver.problem_setup import make_problem
 from .solver.robust_solution import Problem, Solution, camera_of_solution, resolved, solve, start_frames
 
@@ -209,7 +208,7 @@ def _next_stage(bar: tqdm, what: str) -> None:
 def _solve_rig(problem: Problem, rows: Array, kinds, bar: tqdm) -> tuple[Solution, Comparison | None]:
     """The rig, after a first solution with simple lenses was not refused, and what its lenses were compared with."""
     start = chained_start(problem, rows, kinds)
-    first = repaired(solve(problem, start))
+    first = solve(problem, start)
     refuse_disagreement(first, rows)
     check_motion(first)
     if problem.auto.any():

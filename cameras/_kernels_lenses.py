@@ -215,8 +215,9 @@ def _undistort_fisheye(xd, yd, d, limit):
 
 
 @helper
-def _newton(x, y, xd, yd, d, limit):
-    """Newton on the two-dimensional distortion from the start (x, y); NaN where it leaves the domain or stalls."""
+def _newton(xd, yd, d, limit):
+    """Newton on the two-dimensional distortion from the pixel itself; NaN where it leaves the domain or stalls."""
+    x, y = xd, yd
     for _ in range(_MAX_ITERATIONS):
         u, v, xx, xy, yx, yy = distort_pinhole(x, y, d)
         determinant = xx * yy - xy * yx
@@ -234,21 +235,6 @@ def _newton(x, y, xd, yd, d, limit):
     if abs(u - xd) + abs(v - yd) > 1e-12 * (1.0 + abs(xd) + abs(yd)):
         return math.nan, math.nan
     return x, y
-
-
-@helper
-def _radial_start(xd, yd, d, limit):
-    """The undistorted point of the radial terms alone, by bisection: a start where Newton from (xd, yd) fails."""
-    rd = math.sqrt(xd * xd + yd * yd)
-    low, high = 0.0, min(limit, 1e3)
-    for _ in range(60):
-        r = 0.5 * (low + high)
-        if r * rational(r * r, d)[0] < rd:
-            low = r
-        else:
-            high = r
-    scale = low / rd if rd > 0.0 else 1.0
-    return xd * scale, yd * scale
 
 
 @helper
@@ -299,13 +285,9 @@ def undistort_normalised(xd, yd, d, fisheye, limit):
     if fisheye:
         return _undistort_fisheye(xd, yd, d, limit)
     if xd * xd + yd * yd <= limit * limit:
-        x, y = _newton(xd, yd, xd, yd, d, limit)
+        x, y = _newton(xd, yd, d, limit)
         if not math.isnan(x):
             return x, y
-    x, y = _radial_start(xd, yd, d, limit)
-    x, y = _newton(x, y, xd, yd, d, limit)
-    if not math.isnan(x):
-        return x, y
     return follow_from_axis(xd, yd, d, limit)
 
 

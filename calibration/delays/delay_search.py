@@ -1,4 +1,4 @@
-"""Search for constant delays of cameras without times: several starts, judged by boards that were held out.
+"""Search for constant delays of cameras without times, judged by boards that were held out.
 
 A webcam moreover exposes some milliseconds early or late, frame by frame, which passes for errors of lenses and poses:
 each view's deviation is a Gaussian unknown, seen in the board's own motion.
@@ -6,7 +6,6 @@ each view's deviation is a Gaussian unknown, seen in the board's own motion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +14,7 @@ from numpy.typing import NDArray
 from ...numerics.arrays import Array
 from ..boards.recordings import write_shifted
 from ..solver.arrow_equations import residuals_of
-from ..solver.covariance import focal_deviation
-from ..solver.initial_lenses import initial_lens
-from ..solver.initial_poses import board_outline, chain, chain_links, pair_fits, poses_of
+from ..solver.initial_poses import board_outline
 from ..solver.robust_solution import Solution, solve, start_frames
 from ..solver.single_camera import camera_poses
 from .exposure_times import heldout_median, solve_with_times
@@ -37,20 +34,17 @@ def try_delays(solution: Solution, present: Solution) -> tuple[Solution, tuple[s
 
     Lower than that of `present`, which is the solution itself, or one with the times that were given.
 
-    Delays of more than half a frame are another minimum than those of less, and lenses that a wrong delay has bent may
-    hold the poses: several starts are tried (`_starts`), with each exposure's own deviation from the best one's even
-    times. Without times the frames are taken as evenly spaced, so this helps recordings of a smoothly moving board
-    only. The sentences are empty where the solution stays as it was.
+    Delays of more than half a frame are another minimum than those of less: the search starts from those on which the
+    single cameras' poses agree (`_in_step`). Each exposure's own deviation from even times follows. Without times the
+    frames are taken as evenly spaced, so this helps recordings of a smoothly moving board only. The sentences are empty
+    where the solution stays as it was.
     """
-    before, answers = heldout_median(present), []
-    for start, shifts, fractions in _starts(solution):
-        n_cameras, n_frames = start.problem.corners.shape[:2]
-        times = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
-        delayed = solve_with_times(start, times, first=fractions)
-        if np.abs(delayed.state.delay).max() <= _LARGEST_DELAY:
-            answers.append((heldout_median(delayed), len(answers), delayed, shifts))
-    best, _, even, shifts = min(answers, default=(np.inf, 0, solution, None))
-    if shifts is None or not best < before:
+    before, (start, shifts, fractions) = heldout_median(present), _in_step(solution)
+    n_cameras, n_frames = start.problem.corners.shape[:2]
+    times = np.broadcast_to(np.arange(n_frames, dtype=float), (n_cameras, n_frames))
+    even = solve_with_times(start, times, first=fractions)
+    best = heldout_median(even)
+    if np.abs(even.state.delay).max() > _LARGEST_DELAY or not best < before:
         return solution, ()
     delayed, best, uneven = _with_deviations(even, best)
     if not best < _EVEN_WORTH * before:
@@ -64,7 +58,6 @@ def try_delays(solution: Solution, present: Solution) -> tuple[Solution, tuple[s
             "Pass times if the frames are not evenly spaced" if present is solution else "The times given were left out"
         ),
         *uneven,
-        *_other_answers(delayed, [(other, error) for error, _, other, _ in answers if other is not even]),
     )
 
 
@@ -93,65 +86,15 @@ def _with_deviations(solution: Solution, before: float) -> tuple[Solution, float
     return replace(moved, problem=problem), after, (said,)
 
 
-def _other_answers(best: Solution, answers: list[tuple[Solution, float]]) -> list[str]:
-    """A sentence where another start gave a focal length that differs by more than its standard deviation.
-
-    answers: solutions with their held-out errors.
-    """
-    focal, sentences = best.state.lens[:, 0], []
-    deviation = np.maximum(focal * focal_deviation(best), 1e-9)
-    for other, error in answers:
-        off = np.abs(other.state.lens[:, 0] - focal) / deviation
-        lens = int(np.argmax(off))
-        if off[lens] > 1:
-            name = best.problem.names[int(np.flatnonzero(best.problem.lens_of == lens)[0])]
-            sentences.append(
-                f"from another start (delays, lenses, chain of cameras) the focal length of camera '{name}' comes out"
-                f" as {other.state.lens[lens, 0]:.0f} instead of {focal[lens]:.0f} px ({off[lens]:.1f} standard"
-                f" deviations), with a held-out median of {error:.3g} px: the better one was taken"
-            )
-    return list(dict.fromkeys(sentences))
-
-
-def _starts(solution: Solution) -> Iterator[tuple[Solution, NDArray[np.int64], Array | None]]:
-    """Rigs to start from, the whole frames by which they are shifted, and the first delays beyond those, (n_cameras,).
-
-    The rig as it is; shifted by the delays on which the board's poses in the single cameras agree best; and those poses
-    themselves, with each camera's own lens, along other pairs of cameras than the first.
-    """
+def _in_step(solution: Solution) -> tuple[Solution, NDArray[np.int64], Array]:
+    """The rig shifted by the whole frames on which the board's poses in the single cameras agree best, those frames,
+    and the fractions beyond them, (n_cameras,), on which these poses agree."""
     problem = solution.problem
-    yield solution, np.zeros(problem.n_cameras, int), None
     poses = camera_poses(solution, solution.state.lens)
     found = offsets_of_poses(problem.names, poses, board_outline(problem.board), problem.timeline.recording_of)
     fractions = np.nan_to_num(found.subframe - found.offsets)
-    fractions -= fractions[0]
     shifted = _shifted(solution, found.offsets) if found.offsets.any() else solution
-    yield shifted, found.offsets, fractions
-    chained = _chained(shifted)
-    if chained is not None:
-        yield chained, found.offsets, fractions
-
-
-def _chained(solution: Solution) -> Solution | None:
-    """The rig again, from the cameras' own lenses and other pairs of them; None where no other pairs connect them."""
-    problem, n = solution.problem, solution.problem.n_cameras
-    lenses = _own_lenses(solution)
-    poses = camera_poses(solution, lenses)
-    pairs = pair_fits(poses, problem.board)
-    used = {pair for pair, fit in pairs.items() if any(fit is link[2] for link in chain_links(pairs, n, 0))}
-    reached = chain(pairs, n, 0, avoid=used)
-    if len(reached) < n or len(used) == len(pairs):
-        return None
-    return solve(problem, start_frames(problem, lenses, solution.kinds, *poses_of(reached, n), poses))
-
-
-def _own_lenses(solution: Solution) -> Array:
-    """(n_lenses, 18) each lens from its own cameras' views alone; known lenses as they are."""
-    problem, lenses = solution.problem, solution.state.lens.copy()
-    for lens in np.flatnonzero(~problem.fixed):
-        corners, kind = np.concatenate(problem.corners[problem.lens_of == lens]), solution.kinds[lens]
-        lenses[lens] = initial_lens(corners, problem.points, problem.lens_size(int(lens)), kind)[0]
-    return lenses
+    return shifted, found.offsets, fractions - fractions[0]
 
 
 def _shifted(solution: Solution, shifts: NDArray[np.int64]) -> Solution:

@@ -139,22 +139,6 @@ def start_lens(
     return row, 2 if kind == "auto" else kind, error
 
 
-def off_centre(
-    corners: Array, points: Array, size: tuple[int, int], kind: LensKind, lens: Array
-) -> tuple[Array, float]:
-    """The first lens with its principal point where the corners ask for it, and the distance of 75 % of them, pixels.
-
-    Few views do not determine it, so it is tried only where no lens about the image's middle fits.
-    """
-    free = np.zeros(N_LENS, bool)
-    free[[*_SIMPLE, 2, 3]] = True
-    chosen = corners[spread_frames(corners, _MAX_LENS_VIEWS)]
-    fit = fit_lens(chosen, points, size, kind, lens=lens, free=free)
-    if fit is None:
-        return lens, np.inf
-    return fit.state.lens[0], float(np.nanpercentile(np.sqrt(squares(fit.residuals)), 75))
-
-
 def start_camera(corners: Array, points: Array, size: tuple[int, int], name: str) -> Camera:
     """The first lens as a camera at the origin."""
     row, kind, _ = start_lens(corners, points, size)

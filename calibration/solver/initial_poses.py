@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
@@ -171,38 +170,25 @@ def pose_disagreement(R: Array, t: Array, a: tuple[Array, Array], b: tuple[Array
     return np.where(np.isfinite(error), error, np.inf)
 
 
-def chain(
-    pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int, avoid: Collection[tuple[int, int]] = ()
-) -> dict[int, tuple[Array, Array]]:
+def chain(pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int) -> dict[int, tuple[Array, Array]]:
     """Poses x_camera = R x_root + t along the strongest pairs (a maximum spanning tree); cameras out of reach lack.
 
-    A pair is strong that shares many frames and agrees on them; those of `avoid` are taken where no other pair reaches.
+    A pair is strong that shares many frames and agrees on them.
     """
     poses = {root: (np.eye(3), np.zeros(3))}
-    for known, new, pair, forward in chain_links(pairs, n_cameras, root, avoid):
-        R, t = (pair.R.T, -pair.R.T @ pair.t) if forward else (pair.R, pair.t)
-        poses[new] = (R @ poses[known][0], R @ poses[known][1] + t)
-    return poses
-
-
-def chain_links(
-    pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int, avoid: Collection[tuple[int, int]] = ()
-) -> list[tuple[int, int, PairFit, bool]]:
-    """The links of `chain`: a camera reached before, the new one, their pair, whether the former is its first."""
-    reached, links = {root}, []
-    while len(reached) < n_cameras:
+    while len(poses) < n_cameras:
         edges = [
-            ((a, b) not in avoid, pair.n_shared / (pair.error + 1e-3), known, new, pair, known == a)
+            (pair.n_shared / (pair.error + 1e-3), -known, -new, known == a, pair)
             for (a, b), pair in pairs.items()
             for known, new in ((a, b), (b, a))
-            if known in reached and new not in reached
+            if known in poses and new not in poses
         ]
         if not edges:
             break
-        _, _, known, new, pair, forward = max(edges, key=lambda edge: (*edge[:2], -edge[2], -edge[3]))
-        reached.add(new)
-        links.append((known, new, pair, forward))
-    return links
+        _, known, new, forward, pair = max(edges, key=lambda edge: edge[:3])
+        R, t = (pair.R.T, -pair.R.T @ pair.t) if forward else (pair.R, pair.t)
+        poses[-new] = (R @ poses[-known][0], R @ poses[-known][1] + t)
+    return poses
 
 
 def pair_fits(

@@ -16,10 +16,12 @@ from ..boards.recordings import Timeline, corners_of, one_recording, write_shift
 from ..boards.standing_boards import standing_frames, standing_means, standing_sentence
 from ..errors import CalibrationError
 from .checkerboard_orientation import settle_checkerboards, unflipped_order
-from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, off_centre, start_lens
+from .initial_lenses import LENS_KINDS, LensKind, fit_lens, lens_camera, lens_row, start_lens
 from .initial_poses import spread_frames
 from .mirrored_patterns import decide_flips, flip_corners, mostly_mirrored
 from .robust_solution import Problem
+
+_FITS, _FITS_PX = 0.06, 2.0  # of a square, and pixels, within which 75 % of the corners lie where the board is right
 
 Offsets = Sequence[Mapping[str, int] | None]  # {camera: frames of delay} for each recording
 
@@ -72,8 +74,6 @@ def make_problem(
         given = [known[names[c]] for c in members if names[c] in known]
         own, size = np.concatenate(corners[members]), sizes[members[0]]
         row, kind, error = start_lens(own, board.points, size, kind_of[names[members[0]]])
-        if error > _largest_error(own, board):
-            row, error = off_centre(own, board.points, size, kind, row)
         check_plane(names[members[0]], error, own, board)
         if given:
             check_given(given[0], row, kind, own, board)
@@ -191,7 +191,7 @@ def check_plane(name: str, error: float, corners: Array, board: Board | BoardSet
     `error`: distance, pixels, within which 75 % of the corners lie in the single camera's first fit (`initial_lens`).
     """
     square = _square(corners, board)
-    if not np.isfinite(error) or error > _largest_error(corners, board):
+    if not error <= max(_FITS_PX, _FITS * square):
         raise CalibrationError(
             f"camera '{name}': its corners do not fit a {board} (error {error:.1f} px in squares of {square:.0f} px)"
             "; check the number of squares and the order of the sides, the dictionary, and legacy=True/False"
@@ -203,11 +203,6 @@ def _square(corners: Array, board: Board | BoardSet) -> float:
     first, second = corners[:, board.neighbours.T[0]], corners[:, board.neighbours.T[1]]
     lengths = np.linalg.norm(first - second, axis=-1)
     return float(np.nanmedian(lengths)) if np.isfinite(lengths).any() else np.nan
-
-
-def _largest_error(corners: Array, board: Board | BoardSet) -> float:
-    """Pixels within which 75 % of the corners lie where they are those of the board."""
-    return max(0.06 * _square(corners, board), 2.0)
 
 
 def check_given(camera: Camera, own: Array, own_kind: LensKind, corners: Array, board: Board | BoardSet) -> None:
