@@ -199,9 +199,13 @@ def _orthographic(solution: Solution, lens: int) -> str:
 
 
 def coverage(solution: Solution, c: int) -> float:
-    """Percent of the image's cells (10 x 10) that hold a corner."""
-    cells = np.floor(seen_corners(solution, c) / np.array(solution.problem.sizes[c]) * _GRID).astype(int)
-    cells = np.clip(cells, 0, _GRID - 1)
+    """`covered_percent` of a camera's kept corners."""
+    return covered_percent(seen_corners(solution, c), solution.problem.sizes[c])
+
+
+def covered_percent(points: Array, size: tuple[int, int]) -> float:
+    """Percent of the image's cells (10 x 10) that hold a point (n, 2)."""
+    cells = np.clip(np.floor(points / np.array(size) * _GRID).astype(int), 0, _GRID - 1)
     return 100 * len(np.unique(cells, axis=0)) / _GRID**2
 
 

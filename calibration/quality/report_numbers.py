@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
@@ -40,7 +41,20 @@ def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]
     """The row of camera `c` in the report's table, of all cameras together where it is None."""
     mine = np.ones(len(solution.keep), bool) if c is None else solution.camera_of == c
     held = errors.distances if c is None else errors.distances[errors.camera == c]
-    distances, frames = solution.distances[mine], solution.frame_of[mine]
+    rejected = 100 * float(np.mean(~solution.keep[mine])) if mine.any() else 0.0
+    covered = np.nan if c is None else coverage(solution, c)
+    return error_row(solution.distances[mine], solution.frame_of[mine], held, covered, rejected)
+
+
+def error_row(distances: Array, frames: NDArray[np.int64], held: Array, covered: float, rejected: float) -> dict:
+    """A row of the report's table.
+
+    Parameters
+    ----------
+    distances, frames : (n,) pixels, NaN where unknown, and the frame of each
+    held : (m,) pixels, of what was held out
+    covered, rejected : percent of the image, and of what was seen
+    """
     finite = distances[np.isfinite(distances)]
     return {
         **_quantiles(finite),
@@ -49,8 +63,8 @@ def _row(solution: Solution, errors: HeldOut, c: int | None) -> dict[str, float]
         "heldout_rms_px": float(np.sqrt(np.nanmean(held**2))) if len(held) else np.nan,
         "n_frames": len(np.unique(frames)),
         "n_corners": len(finite),
-        "coverage_percent": np.nan if c is None else coverage(solution, c),
-        "rejected_percent": 100 * float(np.mean(~solution.keep[mine])) if mine.any() else 0.0,
+        "coverage_percent": covered,
+        "rejected_percent": rejected,
     }
 
 

@@ -93,8 +93,7 @@ class Cause:
 
     def in_time(self, points_2d: Array) -> Array:
         """Points (n_cameras, n_individuals, n_frames, n_keypoints, 2) with the cameras' delays and jumps removed."""
-        points_2d = _without_jumps(points_2d, self.jumps)
-        return points_2d if self.offsets is None else _in_time(points_2d, self.offsets)
+        return _in_time(_without_jumps(points_2d, self.jumps), self.offsets)
 
     @property
     def is_late(self) -> bool:
@@ -105,7 +104,7 @@ class Cause:
 def find_cause(points_2d: Array, rig: CameraRig, keypoints: Sequence[str], fps: float | None) -> Cause:
     """Find what explains that cameras disagree, from points (n_cameras, n_individuals, n_frames, n_keypoints, 2)."""
     offsets, delays = find_delays(_beside(points_2d), rig, fps)
-    agreement = find_mistakes(_synchronous(points_2d, offsets), rig, keypoints)
+    agreement = find_mistakes(_in_time(points_2d, offsets), rig, keypoints)
     if delays and not agreement.mistakes:
         # what does not make the cameras agree is no cause: a delay may bring exchanged or mirrored views of an animal
         # that comes back nearer to each other
@@ -154,9 +153,9 @@ def _with_jumps(
     if offsets is not None:  # a constant delay of a camera that jumps is of some of its frames
         early, early_words = _jumps(points_2d, None, rig, fps)
         jumps, words = (early, early_words) if early else (jumps, words)
-    steady, whole = _synchronous(points_2d, offsets), _without_jumps(points_2d, jumps)
+    steady, whole = _in_time(points_2d, offsets), _without_jumps(points_2d, jumps)
     offsets, delays = find_delays(_beside(whole), rig, fps)
-    whole = _synchronous(whole, offsets)
+    whole = _in_time(whole, offsets)
     agreement = find_mistakes(whole, rig, keypoints)
     plain = Cause(agreement, agreement.mistakes, None, _refusal(agreement, rig))
     # of two cameras: what moved one can pass for jumps, and is recognised by what a fitted pose leaves
@@ -183,15 +182,11 @@ def _show_jumps(steady: Array, whole: Array, rig: CameraRig, jumps: Sequence[Jum
     return all(is_evident(before[pairs], after[pairs], 1) for pairs in own)
 
 
-def _synchronous(points_2d: Array, offsets: FrameOffsets | None) -> Array:
-    return points_2d if offsets is None else _in_time(points_2d, offsets)
-
-
 def _jumps(
     points_2d: Array, offsets: FrameOffsets | None, rig: CameraRig, fps: float | None
 ) -> tuple[list[Jump], list[Mistake]]:
     """The jumps that remain where constant offsets are removed."""
-    beside = _beside(_synchronous(points_2d, offsets))
+    beside = _beside(_in_time(points_2d, offsets))
     return find_jumps(beside, rig, offset_reach(beside, fps))
 
 
@@ -211,9 +206,9 @@ def _without_jumps(points_2d: Array, jumps: Sequence[Jump]) -> Array:
     return _in_time(points_2d, jump_offsets(jumps, len(points_2d), points_2d.shape[2])) if jumps else points_2d
 
 
-def _in_time(points_2d: Array, offsets: FrameOffsets | Array) -> Array:
+def _in_time(points_2d: Array, offsets: FrameOffsets | Array | None) -> Array:
     """The points of each individual with the cameras' delays removed."""
-    return np.stack([shift_frames(points_2d[:, i], offsets) for i in range(points_2d.shape[1])], axis=1)
+    return points_2d if offsets is None else np.swapaxes(shift_frames(np.swapaxes(points_2d, 1, 2), offsets), 1, 2)
 
 
 def _disagree(agreement: Agreement) -> bool:

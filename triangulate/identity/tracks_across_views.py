@@ -24,8 +24,6 @@ from ..points.recording_noise import estimate_sigma
 from .identity_sequences import exact_sequence, sequence_in_turns
 
 _FIRST_SIGMA = 0.005  # of the image's width, until it is estimated from the associated tracks
-_EXTRAPOLATED = 0.03  # seconds that a speed is followed beyond the last point: then the animal may have turned
-_SPEED_MEMORY = 0.0144  # seconds over which a speed is averaged: a half every frame at 100 Hz
 _MAX_CELLS = 50_000_000  # frames times joint permutations up to which the search is exact (half a gigabyte)
 
 
@@ -145,7 +143,7 @@ def match_individuals(
     if sigma is None:
         sigma = estimate_sigma(np.concatenate(list(_taken(moved, tracks)), axis=1), rig)
         tracks, log_odds = _associate(moved, rig, np.asarray(sigma), price)
-    order = _follow(_taken(moved, tracks), rig, np.broadcast_to(np.asarray(sigma, float), len(rig)), fps)
+    order = _follow(_taken(moved, tracks), rig, np.broadcast_to(np.asarray(sigma, float), len(rig)))
     tracks = np.take_along_axis(tracks, order[None], axis=2)
     kept = None if confidence is None else _taken(confidence[..., None], tracks)[..., 0]
     return Association(_taken(np.moveaxis(tracks_2d, 0, 1), tracks), kept, tracks, log_odds)
@@ -261,25 +259,14 @@ def _agreement(F: Array, one: Array, other: Array) -> Array:
     return np.nan_to_num(gain).reshape(one.shape[:-1]).sum(axis=-1)
 
 
-def _follow(points_2d: Array, rig: CameraRig, sigma: Array, fps: float) -> NDArray[np.int64]:
-    """Order (n_frames, n_individuals) that keeps each 3D animal itself: nearest to where its motion would lead."""
+def _follow(points_2d: Array, rig: CameraRig, sigma: Array) -> NDArray[np.int64]:
+    """Order (n_frames, n_individuals) that keeps each 3D animal itself: nearest to where it was."""
     n_individuals, _, n_frames = points_2d.shape[:3]
     solved = np.stack([robust_points(points, rig, sigma=sigma).points_3d for points in points_2d])
-    order = np.tile(np.arange(n_individuals), (n_frames, 1))
-    furthest, fresh_share = _EXTRAPOLATED * fps, 1 - np.exp(-1 / (_SPEED_MEMORY * fps))
-    last, speed, seen_at = solved[:, 0].copy(), np.zeros_like(solved[:, 0]), np.zeros(solved[:, 0].shape[:2])
+    order, last = np.tile(np.arange(n_individuals), (n_frames, 1)), solved[:, 0]
     for frame in range(1, n_frames):
-        expected = last + speed * np.minimum(frame - seen_at, furthest)[..., None]
-        apart = np.linalg.norm(expected[:, None] - solved[None, :, frame], axis=-1)
-        cost = present_median(apart, axis=-1)
-        order[frame] = order[frame - 1]
-        if np.isfinite(cost).all():
-            order[frame] = linear_sum_assignment(cost)[1]
+        cost = present_median(np.linalg.norm(last[:, None] - solved[None, :, frame], axis=-1), axis=-1)
+        order[frame] = linear_sum_assignment(cost)[1] if np.isfinite(cost).all() else order[frame - 1]
         now = solved[order[frame], frame]
-        present = np.isfinite(now).all(axis=-1)
-        fresh = present & np.isfinite(last).all(axis=-1) & (frame - seen_at == 1)
-        change = fresh_share * (np.nan_to_num(now - last) - speed)
-        speed = np.where(fresh[..., None], speed + change, 0.0)
-        last = np.where(present[..., None], now, last)
-        seen_at = np.where(present, frame, seen_at)
+        last = np.where(np.isfinite(now), now, last)
     return order

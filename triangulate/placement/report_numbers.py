@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...calibration.errors import CalibrationError
-from ...calibration.quality.report import COLUMNS, CalibrationReport
+from ...calibration.quality.checks import covered_percent
+from ...calibration.quality.report import CalibrationReport
+from ...calibration.quality.report_numbers import error_row
 from ...cameras import CameraRig
 from ...numerics.arrays import Array, evenly_spread
 from ..points.consensus import Triangulation
@@ -14,7 +16,6 @@ from .floor import Floor
 from .lengths import KnownLength, Scale
 from .placement import Placement
 
-_GRID = 10  # cells across and down the image whose share is the coverage, as of a board's corners
 _PLOTTED = 2000  # points of each camera in the plots
 _UNKNOWN, _VAGUE = 0.1, 0.01  # of the cameras' distance: a place known no better is none, and gets a warning
 _VAGUE_SCALE = 0.02  # relative standard deviation of the scale from which a warning says so
@@ -65,26 +66,9 @@ def point_report(
 
 def _row(points_2d, inliers, errors, fitted, size) -> dict[str, float]:
     """A row of the report's table; arrays of one camera, or of all and no size."""
-    kept, seen = errors[inliers], np.isfinite(points_2d[..., 0])
-    held = errors[inliers & ~fitted]
-    square = np.where(inliers, np.nan_to_num(errors) ** 2, 0.0).sum(axis=(0, 2))
-    count = inliers.sum(axis=(0, 2))
-    if not len(kept):
-        return dict.fromkeys(COLUMNS, np.nan) | {"n_frames": 0, "n_corners": 0, "rejected_percent": 100.0}
-    values = [
-        *np.percentile(kept, 50, keepdims=True), np.sqrt(np.mean(kept**2)), *np.percentile(kept, [95, 99]),
-        np.sqrt((square[count > 0] / count[count > 0]).max()),
-        np.median(held) if len(held) else np.nan, np.sqrt(np.mean(held**2)) if len(held) else np.nan,
-        int((count > 0).sum()), len(kept), np.nan if size is None else _coverage(points_2d[inliers], size),
-        100 * (1 - len(kept) / max(seen.sum(), 1)),
-    ]  # fmt: skip
-    return dict(zip(COLUMNS, (value if isinstance(value, int) else float(value) for value in values), strict=True))
-
-
-def _coverage(points: Array, size: tuple[int, int]) -> float:
-    """Percent of the image's cells that hold a point."""
-    cells = np.clip(np.floor(points / np.array(size) * _GRID).astype(int), 0, _GRID - 1)
-    return 100 * len(np.unique(cells, axis=0)) / _GRID**2
+    covered = np.nan if size is None else covered_percent(points_2d[inliers], size)
+    rejected = 100 * (1 - float(inliers.sum()) / max(int(np.isfinite(points_2d[..., 0]).sum()), 1))
+    return error_row(errors[inliers], np.nonzero(inliers)[1], errors[inliers & ~fitted], covered, rejected)
 
 
 def error_facts(rig: CameraRig, covariances: Array) -> dict[str, float]:
