@@ -14,7 +14,7 @@ def exact_sequence(scores: dict, n_cameras: int, n_states: int, price: float) ->
 
     scores : {(camera, camera): (n_frames, n_states, n_states)} log-odds of the two cameras' states; a camera that
     changes its state between frames costs `price`. Exact, over all n_states ** n_cameras states of a frame: where an
-    animal is away for a while, `sequence_in_turns` keeps identities in 71 % of the frames of 16 simulations, this in 88.
+    animal is away for a while, `sequence_in_turns` keeps identities in 71 % of the frames (16 simulations), this in 88.
     """
     n_frames = next(iter(scores.values())).shape[0]
     shape = (n_states,) * n_cameras
