@@ -154,23 +154,8 @@ def predictions(errors: Errors, weights: Array) -> Predictions:
     between = lags[..., np.abs(np.arange(reach)[:, None] - np.arange(reach))]
     with_now = np.broadcast_to(lags[..., 1:], before.shape)
     matrices = between + before[..., None] * np.eye(reach)
-    coefficients = _solved(matrices, with_now)
+    coefficients = np.linalg.solve(matrices, with_now[..., None])[..., 0]
     return Predictions(coefficients, 1.0 - (coefficients * with_now).sum(axis=-1), extra)
-
-
-def _solved(matrices: Array, right: Array) -> Array:
-    """Solution (..., n) of small positive definite systems: elimination column by column, over all systems at once,
-    takes a fifth of the time of LAPACK one by one."""
-    rows, right = [matrices[..., i, :].copy() for i in range(matrices.shape[-1])], right.copy()
-    for i, pivot in enumerate(rows):
-        for j in range(i + 1, len(rows)):
-            factor = rows[j][..., i] / pivot[..., i]
-            rows[j][..., i:] -= factor[..., None] * pivot[..., i:]
-            right[..., j] -= factor * right[..., i]
-    for i in range(len(rows) - 1, -1, -1):
-        right[..., i] -= (rows[i][..., i + 1 :] * right[..., i + 1 :]).sum(axis=-1)
-        right[..., i] /= rows[i][..., i]
-    return right
 
 
 def inlier_weights(

@@ -110,9 +110,7 @@ def fit_trajectory(
         if learn:
             model = replace(model, prior=model.prior.learned(state.angles, posterior.lagged))
             if root is None:
-                model = learned(
-                    model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors), number > 0
-                )
+                model = learned(model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors))
                 own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
                 deviations = deviations.learned(own, model.deviation_std)
             if model.prior.trained is not None and number > 0:
@@ -149,12 +147,10 @@ def _step(moved: Array, covariances_3d: Array) -> float:
 
 
 def learned(
-    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array, given: Array,
-    shaped: bool,
-) -> Model:  # fmt: skip
-    """With the noise that this posterior makes most likely; `products` of `error_products`, `given` the posteriors of
-    the pixels as they were given; the spread of the places and the size only if `shaped`: if the volume of the angles
-    was counted."""
+    model: Model, state: State, posterior: Posterior, sight: Sight, products: Array, posteriors: Array, given: Array
+) -> Model:
+    """With the noise, the spread of the places and the size that this posterior makes most likely; `products` of
+    `error_products`, `given` the posteriors of the pixels as they were given."""
     n_lengths, n_shape = len(state.lengths), len(model.volume)
     variance = (posterior.root**2).sum(axis=1)
     of_biases = variance[n_shape:].reshape(state.biases.swapaxes(0, 1).shape).swapaxes(0, 1)
@@ -164,8 +160,6 @@ def learned(
     pixels = np.where(pixels > 0, pixels, np.inf)
     noise = learn_noise(model.noise, products, weights, sight.seen, given, state.biases, of_biases, pixels)
     model = model.with_noise(noise)
-    if not shaped:
-        return model
     return model.with_build(state.offsets.ravel(), variance[n_lengths:n_shape]).resized(state.lengths)
 
 
