@@ -22,7 +22,7 @@ from ..smoothing.observations import Observations
 from .window_states import OFF_POSE, BoneEvidence, PoseModel
 
 _ROUNDS = 6  # of neighbouring keypoints the one with most evidence against its place is examined first
-_REACH = 0.6  # seconds on either side of an improbable bone that are examined as well: a swing of a limb
+_REACH = 0.6  # seconds on either side of an improbable bone that are solved with it: a swing of a limb
 _RUNNING = 0.21  # seconds over which the evidence against a place is averaged: a single frame proves nothing
 _EXAMINED = 2.0  # mean log odds of a frame against a place, from its bones, from which on another is searched
 # log odds against views that agree on a wrong place: in 2 % of stretches, and anywhere within 100 mm to within 4 mm
@@ -31,8 +31,6 @@ _LOG_OFF_POSE = 10.0  # log odds against a bone that begins to leave the known p
 _LOG_VIEWS = 4.0  # log odds by which a stretch's event may vary: two views, each nine times as often right as wrong
 _SEVERAL = 1.5  # views that contradict a place, in the mean over time: more than one, which may be in error alone
 _AGREES = 5.0  # standard deviations of the pixel noise up to which a view agrees with a place: errors that last add up
-# one minus the length of an expected direction, at least: within a state it is known to some 10 degrees
-_LEAST_UNSURE = 0.02
 _IMPOSSIBLE = -1e6  # log odds of frames that are no candidates, instead of minus infinity
 
 
@@ -56,8 +54,9 @@ def search_displaced(
         frames = _around(candidates, overlap=round(_REACH * window.fps))
         part, here, prior = observations.at(frames), points_3d[frames], window.prior.at(frames)
         without = _without_agreeing(part, (here, window.points_3d[frames]), candidates[frames])
-        start, width = _moved(here, evidence.at(frames), pose_model, window.bones, candidates[frames])
-        there = find_mode(without, start, width, prior, window.bones, pose_model.followed_at(start)).points_3d
+        start = _moved(here, evidence.expected[frames], pose_model, window.bones, candidates[frames])
+        exact, poses = np.zeros((*start.shape, 3)), pose_model.followed_at(start)
+        there = find_mode(without, start, exact, prior, window.bones, poses).points_3d
         accepted = np.zeros_like(candidates)
         accepted[frames] = _more_probable(part, pose_model, window, here, there, candidates[frames])
         if not accepted.any():
@@ -109,14 +108,11 @@ def _improbable(
     """(n_frames, n_known) keypoints where another place could be right: bones too long or short, or of a direction less
     likely than any, and wherever else several views contradict the same keypoint's place; of neighbours along bones
     the one whose views are most probably wrong, none that was tried."""
-    from scipy.ndimage import binary_dilation
-
     against = _by_keypoint(_bone_costs(window, points_3d), window.bones.pairs, points_3d.shape[1])
     unlikely = np.clip(-(evidence.log_density + np.log(4 * np.pi)), 0.0, -np.log(OFF_POSE))
     against[:, pose_model.pairs[:, 0]] += unlikely
     against = np.where(tried, 0.0, _running_mean(against, _running_frames(window)))
-    reach = np.ones((2 * round(_REACH * window.fps) + 1, 1), bool)
-    flagged = np.asarray(binary_dilation(against > _EXAMINED, reach), dtype=bool)
+    flagged = against > _EXAMINED
     deviations = _deviations(observations, points_3d)
     agree, contradict = deviations < _AGREES, np.isfinite(deviations) & (deviations > _AGREES)
     several = _running_mean(contradict.sum(axis=0).astype(float), _running_frames(window)) > _SEVERAL
@@ -140,22 +136,20 @@ def _one_of_neighbours(
 
 
 def _moved(
-    points_3d: Array, evidence: BoneEvidence, pose_model: PoseModel, bones: Bones, candidates: NDArray[np.bool_]
-) -> tuple[Array, Array]:
-    """Points with the candidates, and all that hangs on them, turned to where they are expected; and their spread."""
-    moved, width = points_3d.copy(), np.zeros((*points_3d.shape, 3))
+    points_3d: Array, expected: Array, pose_model: PoseModel, bones: Bones, candidates: NDArray[np.bool_]
+) -> Array:
+    """Points with the candidates, and all that hangs on them, turned to the directions (n_frames, n_bones, 3) that are
+    expected."""
+    moved = points_3d.copy()
     lengths = {frozenset(pair): length for pair, length in zip(bones.pairs.tolist(), bones.lengths, strict=True)}
     for b in parents_first(pose_model.pairs[:, ::-1]):
         child, parent = pose_model.pairs[b]
         bone = points_3d[:, child] - points_3d[:, parent]
         length = lengths.get(frozenset((int(child), int(parent))), float(np.median(np.linalg.norm(bone, axis=1))))
-        expected = evidence.expected[:, b]
-        sure = np.linalg.norm(expected, axis=1, keepdims=True)
-        turned = length * expected / np.maximum(sure, 1e-9)
+        size = np.linalg.norm(expected[:, b], axis=1, keepdims=True)  # shorter than 1 where unsure
+        turned = length * expected[:, b] / np.maximum(size, 1e-9)
         moved[:, child] = moved[:, parent] + np.where(candidates[:, [child]], turned, bone)
-        scale = (length**2 * np.maximum(1 - sure[:, 0], _LEAST_UNSURE))[:, None, None] * np.eye(3)
-        width[:, child] = width[:, parent] + np.where(candidates[:, child, None, None], scale, 0.0)
-    return moved, width
+    return moved
 
 
 def _without_agreeing(observations: Observations, places: tuple[Array, ...], which: NDArray[np.bool_]) -> Observations:

@@ -41,9 +41,6 @@ class BoneEvidence:
     weights: Array
     expected: Array
 
-    def at(self, frames: slice) -> BoneEvidence:
-        return BoneEvidence(self.log_density[frames], self.weights[frames], self.expected[frames])
-
 
 @dataclass(frozen=True, eq=False)
 class PoseModel:
@@ -81,14 +78,10 @@ class PoseModel:
         return FollowedPoses(self, self.bone_evidence(points_3d).weights)
 
     def bone_evidence(self, points_3d: Array) -> BoneEvidence:
-        """Each bone given the others, twice: in the second round bones that deviate have less weight as others."""
+        """Each bone given the others."""
         directions = self.directions(points_3d)
         weights = np.isfinite(directions[..., 0]).astype(float)
-        first = self._leave_one_out(directions, weights)
-        return self._leave_one_out(directions, first.weights)
-
-    def _leave_one_out(self, directions: Array, weights: Array) -> BoneEvidence:
-        n_frames, n_bones = directions.shape[:2]
+        n_frames, n_bones = weights.shape
         log_density, expected = np.zeros((n_frames, n_bones)), np.zeros((n_frames, n_bones, 3))
         for k in range(n_bones):
             others, alone = weights.copy(), weights.copy()
