@@ -168,7 +168,7 @@ def test_frames_between_blocks_stand_still_and_what_is_not_accepted_stays(proble
     rng = np.random.default_rng(6)
     partition = Partition.of(target, np.array([[0, 4], [6, 12]]))
     here = target.at(gaussian_draws(target, 1, rng)[0])
-    there, accepted = sweep(target, partition, here, -0.3, rng)
+    there, accepted = sweep(target, partition, here, rng)
     assert (there.points_3d[4:6] == here.points_3d[4:6]).all()
     for (start, stop), moved in zip(partition.blocks, accepted, strict=True):
         assert (there.points_3d[start:stop] != here.points_3d[start:stop]).any() == moved
