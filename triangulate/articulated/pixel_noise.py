@@ -154,7 +154,7 @@ def predictions(errors: Errors, weights: Array) -> Predictions:
     between = lags[..., np.abs(np.arange(reach)[:, None] - np.arange(reach))]
     with_now = np.broadcast_to(lags[..., 1:], before.shape)
     matrices = between + before[..., None] * np.eye(reach)
-    coefficients = np.linalg.solve(matrices, with_now[..., None])[..., 0]
+    coefficients = np.asarray(np.linalg.solve(matrices, with_now[..., None])[..., 0], dtype=float)
     return Predictions(coefficients, 1.0 - (coefficients * with_now).sum(axis=-1), extra)
 
 
