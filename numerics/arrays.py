@@ -1,8 +1,13 @@
 """The array type of the library (float64, missing values are NaN), and what is made of one in a line."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
+T = TypeVar("T")
 Array = NDArray[np.float64]
 
 
@@ -16,6 +21,14 @@ def freeze(owner: object, field: str, values: NDArray) -> None:
     values = np.ascontiguousarray(values)
     values.setflags(write=False)
     object.__setattr__(owner, field, values)
+
+
+def taken(owner: T, axes: Mapping[str, int], which: slice | NDArray) -> T:
+    """A dataclass with some places (a slice, mask or positions) of the given axis of each field named; None stays."""
+    own: Any = owner
+    held = {name: getattr(own, name) for name in axes if getattr(own, name) is not None}
+    parts = {name: values[(slice(None),) * axes[name] + (which,)] for name, values in held.items()}
+    return replace(own, **parts)
 
 
 def evenly_spread(n_rows: int, n_wanted: int, run: int = 1) -> NDArray[np.int64]:

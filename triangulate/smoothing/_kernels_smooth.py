@@ -142,17 +142,17 @@ def weighted_gram(stencil, rows):
 
 
 @kernel
-def track_band(information, gram, precision, anchor):
-    """Banded posterior precision of one keypoint: information (T, 3, 3) + precision * gram (T, m + 1) + anchor."""
+def track_band(information, gram, anchor):
+    """Banded posterior precision of one keypoint: information (T, 3, 3) + gram (T, m + 1) + anchor."""
     n_frames, order = gram.shape[0], gram.shape[1] - 1
     band = np.zeros((3 * n_frames, 3 * order + 1))
     for f in range(n_frames):
         for a in range(3):
             for b in range(a, 3):
                 band[3 * f + a, b - a] += information[f, b, a]
-            band[3 * f + a, 0] += anchor + precision * gram[f, 0]
+            band[3 * f + a, 0] += anchor + gram[f, 0]
             for j in range(1, order + 1):
-                band[3 * f + a, 3 * j] += precision * gram[f, j]
+                band[3 * f + a, 3 * j] += gram[f, j]
     return band
 
 
@@ -192,29 +192,26 @@ def flat_copy(vector):
 
 
 @kernel
-def log_determinant(gram, precision, anchor):
-    """Log determinant of a coordinate's prior precision: precision times the band `gram` (T, m + 1), plus anchor."""
-    prior = np.empty(gram.shape)
-    for f in range(gram.shape[0]):
-        for j in range(gram.shape[1]):
-            prior[f, j] = precision * gram[f, j]
-        prior[f, 0] += anchor
+def log_determinant(gram, anchor):
+    """Log determinant of a coordinate's prior precision: the band `gram` (T, m + 1), plus anchor."""
+    prior = gram.copy()
+    prior[:, 0] += anchor
     return cholesky_band(prior)
 
 
 @kernel
-def track_evidence(information, vector, gram, precision, anchor):
+def track_evidence(information, vector, gram, anchor):
     """Log evidence of one keypoint's track up to a constant of its data; see `smooth_track` for the model."""
-    band = track_band(information, gram, precision, anchor)
+    band = track_band(information, gram, anchor)
     log_posterior = cholesky_band(band)
     squared = forward(band, flat_copy(vector))
-    return 0.5 * (3.0 * log_determinant(gram, precision, anchor) - log_posterior + squared)
+    return 0.5 * (3.0 * log_determinant(gram, anchor) - log_posterior + squared)
 
 
 @kernel
 def lasting_evidence(information, vector, gram, anchor, lasting, white, keep):
     """As `track_evidence` where a share `lasting` of an error's variance is first-order autoregressive with this
-    correlation from frame to frame, and a share `white` new in every frame; gram with its precision.
+    correlation from frame to frame, and a share `white` new in every frame.
 
     The unknowns of a frame are its position and the lasting error u (3), in units in which a frame's errors are
     independent: with information L Lᵀ, Lᵀ (observed - position) = √lasting u + white noise.
@@ -259,20 +256,20 @@ def lasting_evidence(information, vector, gram, anchor, lasting, white, keep):
         for a in range(3):
             z[row + 3 + a] *= w * share
     log_posterior = cholesky_band(band)
-    return 0.5 * (3.0 * log_determinant(gram, 1.0, anchor) - log_posterior + forward(band, z))
+    return 0.5 * (3.0 * log_determinant(gram, anchor) - log_posterior + forward(band, z))
 
 
 @kernel
-def smooth_track(information, vector, gram, precision, anchor, stencil, mean, covariances, differences):
+def smooth_track(information, vector, gram, anchor, stencil, mean, covariances, differences):
     """Posterior mean (T, 3) and covariances (T, 3, 3, 3) with frames t, t + 1, t + 2 of one keypoint, and of its
     differences (weights `stencil`) the square of the mean and the variance of a coordinate (T, 2), into zeros.
 
     Gaussian observations of information (T, 3, 3) and information times position `vector` (T, 3); prior precision
-    precision * DᵀD + anchor, where gram[t, j] = (DᵀD)[t, t + j]. Covariances by Takahashi's recursion (Erisman and
-    Tinney 1975).
+    DᵀPD + anchor, P that of each difference, where gram[t, j] = (DᵀPD)[t, t + j]. Covariances by Takahashi's recursion
+    (Erisman and Tinney 1975).
     """
     n_frames = information.shape[0]
-    band = track_band(information, gram, precision, anchor)
+    band = track_band(information, gram, anchor)
     cholesky_band(band)
     flat = flat_copy(vector)
     substitute(band, flat)

@@ -37,16 +37,6 @@ class LastingErrors(NamedTuple):
         return float(self.lasting[k]), float(self.white[k]), float(self.correlation[k])
 
 
-def difference_gram(n_frames: int | Sequence[int], order: int) -> Array:
-    """(n_frames, order + 1) the band of DᵀD: element [t, j] is (DᵀD)[t, t + j], D the matrix of order-th differences.
-
-    With several lengths, stretches that lie apart in time and follow each other in the arrays.
-    """
-    if not isinstance(n_frames, int | np.integer):
-        return np.concatenate([difference_gram(int(length), order) for length in n_frames])
-    return _kernels_smooth.weighted_gram(stencil(order), np.ones(int(n_frames)))
-
-
 def stencil(order: int) -> Array:
     """(order + 1,) weights of a difference."""
     return np.array([(-1) ** (order - i) * comb(order, i) for i in range(order + 1)], float)
@@ -131,7 +121,7 @@ def _cost(
         if errors[0] > 0:
             evidence = _kernels_smooth.lasting_evidence(information, vector, gram, anchor, *errors)
         else:
-            evidence = _kernels_smooth.track_evidence(information / errors[1], vector / errors[1], gram, 1.0, anchor)
+            evidence = _kernels_smooth.track_evidence(information / errors[1], vector / errors[1], gram, anchor)
         return -evidence if np.isfinite(evidence) else 1e300
 
     return cost
@@ -201,7 +191,7 @@ def smooth_tracks(
         covariances[k], differences[k] = 0, 0
         gram = _kernels_smooth.weighted_gram(weights, rows[k])
         track, found = (by_track[0][k], by_track[1][k]), (means[k], covariances[k], differences[k])
-        _kernels_smooth.smooth_track(*track, gram, 1.0, anchor, weights, *found)
+        _kernels_smooth.smooth_track(*track, gram, anchor, weights, *found)
 
     over_items(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
     return means.swapaxes(0, 1), covariances.swapaxes(0, 1), differences.swapaxes(0, 1)

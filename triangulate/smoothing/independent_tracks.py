@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, taken
 from .difference_prior import smooth_tracks
 from .observations import Linearised, Observations, contradicted, linearise, robust_start
 from .unsteady_motion import (
@@ -24,6 +24,8 @@ _CORRELATION_RANGE = (2, 80)  # frames: the overlap of windows follows from it a
 _ACTIVITY_ROUNDS = 20  # of the activity and the tracks at each linearisation, at most: a rest after a run needs ten
 _SETTLED = 0.1  # change of the activity's logarithm that moves no standard deviation of a track by 3 %
 _ROUNDS = 4  # of Gauss-Newton with inlier probabilities, of a window
+_FRAME_AXES = {"points_3d": 0, "covariances": 0, "inlier_probability": 1, "differences": 0, "changes": 0}
+_KEYPOINT_AXES = {"points_3d": 1, "covariances": 1, "inlier_probability": 2, "differences": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,23 +81,11 @@ class Tracks:
     changes: Array
 
     def at(self, frames: slice) -> Tracks:
-        return Tracks(
-            self.points_3d[frames],
-            self.covariances[frames],
-            self.inlier_probability[:, frames],
-            self.differences[frames],
-            self.changes[frames],
-        )
+        return taken(self, _FRAME_AXES, frames)
 
     def of(self, keypoints: NDArray[np.bool_]) -> Tracks:
         """The tracks of some keypoints, a mask (n_keypoints,)."""
-        return Tracks(
-            self.points_3d[:, keypoints],
-            self.covariances[:, keypoints],
-            self.inlier_probability[:, :, keypoints],
-            self.differences[:, keypoints],
-            self.changes,
-        )
+        return taken(self, _KEYPOINT_AXES, keypoints)
 
     @property
     def known(self) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from ...numerics.banded import factorise, selected_inverse, solve
 from ...numerics.threads import over_rows
 from . import _kernels_smooth
 from .bone_lengths import Bones, PairTerms
-from .difference_prior import difference_gram, stencil
+from .difference_prior import stencil
 from .independent_tracks import TimePrior
 from .observations import Linearised, Observations, linearise
 from .perturbed_solutions import FrameNoise, perturb
@@ -58,33 +58,28 @@ def pair_covariances(within: Array, pairs: NDArray[np.int64]) -> Array:
 class JointSystem:
     """The banded system of one window: its time prior and room for its matrix, used again at every iteration.
 
-    gram : (n_frames, order + 1) of `difference_gram`, which the tracks' precisions scale, or (n_frames, n_keypoints,
-    order + 1) with them, where `rows` (n_frames, n_keypoints) are the precisions of each difference
+    rows : (n_frames, n_keypoints) precision of each keypoint's difference that begins at a frame
+    gram : (n_frames, n_keypoints, width + 1) the band that these make, as `_kernels_smooth.weighted_gram`
     """
 
+    rows: Array
     gram: Array
-    precisions: Array
     anchor: float
     order: int
     band: Array
-    rows: Array | None = None
 
     @classmethod
     def of(cls, observations: Observations, prior: TimePrior) -> JointSystem:
         n_frames, n_keypoints = observations.n_frames, observations.n_keypoints
         order = min(prior.order, max(1, n_frames - 1))
-        rows = None if prior.changes is None else prior.rows(n_frames)
-        gram = _gram(n_frames, order, max(order, 2), rows)  # the posterior's lags need two frames of band
-        block = 3 * n_keypoints
-        band = np.empty((block * n_frames, block * max(order, 2) + 1))
-        return cls(gram, prior.precisions, observations.anchor, order, band, rows)
+        rows, block = prior.rows(n_frames), 3 * n_keypoints
+        band = np.empty((block * n_frames, block * max(order, 2) + 1))  # the posterior's lags need two frames of band
+        return cls(rows, _gram(rows, order), observations.anchor, order, band)
 
     def part(self, frames: slice) -> JointSystem:
         """The system of some of the frames, in the same room."""
-        n_frames = frames.stop - frames.start
-        rows = None if self.rows is None else self.rows[frames]
-        gram = _gram(n_frames, self.order, self.gram.shape[-1] - 1, rows)
-        return replace(self, gram=gram, rows=rows, band=self.band[: 3 * len(self.precisions) * n_frames])
+        rows = self.rows[frames]
+        return replace(self, rows=rows, gram=_gram(rows, self.order), band=self.band[: 3 * rows.size])
 
     def factor(self, seen: Linearised, terms: PairTerms) -> tuple[Array, Array]:
         """Factor of the posterior precision, in place, and precision times mode (n_frames, n_keypoints, 3)."""
@@ -92,29 +87,22 @@ class JointSystem:
         for b, (first, second) in enumerate(terms.pairs):
             vector[:, first] += terms.vector[:, b]
             vector[:, second] -= terms.vector[:, b]
-        gram = self.gram if self.gram.ndim == 3 else self.gram[:, None] * self.precisions[:, None]
-        fixed = seen.information, gram, self.anchor, terms.pairs, np.ascontiguousarray(terms.information)
-        over_rows(lambda a, b: _kernels_smooth.joint_band(*fixed, a, b, self.band), len(gram), smallest=200)
+        fixed = seen.information, self.gram, self.anchor, terms.pairs, np.ascontiguousarray(terms.information)
+        over_rows(lambda a, b: _kernels_smooth.joint_band(*fixed, a, b, self.band), len(self.gram), smallest=200)
         return factorise(self.band), vector
 
     def time_costs(self, points_3d: Array) -> Array:
         """(n_frames,) minus the log of the time prior of the differences that begin there, up to a constant."""
         costs = 0.5 * self.anchor * (points_3d**2).sum(axis=(1, 2))
         squares = (np.diff(points_3d, self.order, axis=0) ** 2).sum(axis=2)
-        weights = self.precisions if self.rows is None else self.rows[: len(squares)]
-        costs[: len(squares)] += 0.5 * (weights * squares).sum(axis=1)
+        costs[: len(squares)] += 0.5 * (self.rows[: len(squares)] * squares).sum(axis=1)
         return costs
 
 
-def _gram(n_frames: int, order: int, width: int, rows: Array | None) -> Array:
-    """(n_frames, width + 1) of `difference_gram`, or (n_frames, n_keypoints, width + 1) with the precisions `rows`
-    (n_frames, n_keypoints) of every difference."""
-    if rows is None:
-        gram = difference_gram(n_frames, order)
-    else:
-        grams = [_kernels_smooth.weighted_gram(stencil(order), np.ascontiguousarray(row)) for row in rows.T]
-        gram = np.stack(grams, axis=1)
-    return np.pad(gram, [(0, 0)] * (gram.ndim - 1) + [(0, width - order)])
+def _gram(rows: Array, order: int) -> Array:
+    """(n_frames, n_keypoints, width + 1) bands of differences with these precisions (n_frames, n_keypoints)."""
+    grams = [_kernels_smooth.weighted_gram(stencil(order), np.ascontiguousarray(row)) for row in rows.T]
+    return np.pad(np.stack(grams, axis=1), [(0, 0), (0, 0), (0, max(2 - order, 0))])
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...cameras import CameraRig
 from ...cameras.rig_arrays import RigArrays
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, taken
 from ...numerics.robust_scale import present_median
 from ...numerics.threads import over_rows
 from ..noise.detector_noise import DetectorNoise, log_outlier_density
@@ -26,6 +26,11 @@ _NOISE_WEIGHT = 15.0
 _ANCHOR_EXTENTS = 10.0  # standard deviation of the weak prior about the centre, in extents of the recording
 _FINEST = 0.02  # pixels: smallest noise, of data without any
 _MAX_INNOVATION = 30.0  # chi-square of three degrees of freedom: one in a million
+_FRAME_AXES = {"points_2d": 1, "prior": 1, "scale": 1, "power": 0}
+_KEYPOINT_AXES = {
+    "points_2d": 2, "prior": 2, "scale": 2, "sigma": 1, "log_outlier": 1, "powers": 1, "power": 1, "shared_std": 0,
+    "least": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +67,7 @@ class Observations:
     least: Array | None = None
 
     def at(self, frames: slice) -> Observations:
-        return replace(
-            self,
-            points_2d=self.points_2d[:, frames],
-            prior=self.prior[:, frames],
-            scale=self.scale[:, frames],
-            power=self.power[frames],
-        )
+        return taken(self, _FRAME_AXES, frames)
 
     def at_activity(self, activity: Array) -> Observations:
         """The observations of frames of these activities (n_frames,)."""
@@ -76,20 +75,7 @@ class Observations:
 
     def of(self, keypoints: NDArray[np.bool_]) -> Observations:
         """The observations of some keypoints, a mask (n_keypoints,)."""
-        if keypoints.all():
-            return self
-        return replace(
-            self,
-            points_2d=self.points_2d[:, :, keypoints],
-            prior=self.prior[:, :, keypoints],
-            scale=self.scale[:, :, keypoints],
-            sigma=np.ascontiguousarray(self.sigma[:, keypoints]),
-            log_outlier=np.ascontiguousarray(self.log_outlier[:, keypoints]),
-            powers=self.powers[:, keypoints],
-            power=self.power[:, keypoints],
-            shared_std=None if self.shared_std is None else self.shared_std[keypoints],
-            least=None if self.least is None else self.least[:, keypoints],
-        )
+        return self if keypoints.all() else taken(self, _KEYPOINT_AXES, keypoints)
 
     @property
     def pixel(self) -> float:
@@ -159,7 +145,7 @@ def linearise(
         np.ascontiguousarray(observations.prior),
         np.ascontiguousarray(observations.sigma),
         np.ascontiguousarray(observations.scale),
-        observations.log_outlier,
+        np.ascontiguousarray(observations.log_outlier),
         np.ascontiguousarray(observations.power),
     )
     points_3d, spread = np.ascontiguousarray(points_3d), np.ascontiguousarray(spread)

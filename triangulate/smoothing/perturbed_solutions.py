@@ -8,12 +8,13 @@ frames, so that overlapping windows perturb alike and their draws join.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...numerics.arrays import Array
+from ...numerics.arrays import Array, taken
+from .bone_lengths import PairTerms
+from .difference_prior import stencil
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +29,12 @@ class FrameNoise:
     lengths: Array
 
     def at(self, frames: slice) -> FrameNoise:
-        observed, differences, anchored, paired = (
-            part[:, frames] for part in (self.observed, self.differences, self.anchored, self.paired)
-        )
-        return FrameNoise(observed, differences, anchored, paired, self.lengths)
+        return taken(self, dict.fromkeys(("observed", "differences", "anchored", "paired"), 1), frames)
 
     def of(self, known: NDArray[np.bool_], paired: NDArray[np.bool_]) -> FrameNoise:
         """The noise of some keypoints (n_keypoints,) and pairs (n_pairs,)."""
-        observed, differences, anchored = (
-            part[:, :, known] for part in (self.observed, self.differences, self.anchored)
-        )
-        return FrameNoise(observed, differences, anchored, self.paired[:, :, paired], self.lengths[:, paired])
+        some = taken(self, dict.fromkeys(("observed", "differences", "anchored"), 2), known)
+        return taken(some, {"paired": 2, "lengths": 1}, paired)
 
 
 def draw_noise(n_samples: int, n_frames: int, n_keypoints: int, n_pairs: int, seed: int) -> FrameNoise:
@@ -51,7 +47,7 @@ def draw_noise(n_samples: int, n_frames: int, n_keypoints: int, n_pairs: int, se
     return FrameNoise(observed, differences, anchored, paired, lengths=rng.normal(size=(n_samples, n_pairs)))
 
 
-def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anchor: float, terms=None) -> Array:
+def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anchor: float, terms: PairTerms) -> Array:
     """Draws (n_samples, n_frames, n_keypoints, 3) of N(0, H), H the matrix of `joint_band` with the pairs' terms.
 
     rows : (n_frames, n_keypoints) precisions of the differences that begin at each frame
@@ -61,13 +57,12 @@ def perturb(noise: FrameNoise, information: Array, rows: Array, order: int, anch
     order = min(order, max(1, n_frames - 1))
     n_rows = max(n_frames - order, 0)
     scaled = np.sqrt(rows)[:n_rows, :, None] * noise.differences[:, :n_rows]
-    for i in range(order + 1):
-        b[:, i : i + scaled.shape[1]] += (-1) ** (order - i) * comb(order, i) * scaled
-    if terms is not None:
-        paired = _root_times(terms.information, noise.paired)
-        for p, (first, second) in enumerate(terms.pairs):
-            b[:, :, first] += paired[:, :, p]
-            b[:, :, second] -= paired[:, :, p]
+    for i, weight in enumerate(stencil(order)):
+        b[:, i : i + n_rows] += weight * scaled
+    paired = _root_times(terms.information, noise.paired)
+    for p, (first, second) in enumerate(terms.pairs):
+        b[:, :, first] += paired[:, :, p]
+        b[:, :, second] -= paired[:, :, p]
     return b
 
 

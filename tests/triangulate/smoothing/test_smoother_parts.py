@@ -9,7 +9,6 @@ from muybridge.triangulate import smooth
 from muybridge.triangulate.smoothing import _kernels_smooth
 from muybridge.triangulate.smoothing.bone_lengths import measure_bones
 from muybridge.triangulate.smoothing.difference_prior import (
-    difference_gram,
     smooth_tracks,
     stencil,
     tune_precisions,
@@ -211,11 +210,9 @@ def test_the_track_kernels_equal_dense_algebra():
     matrix = np.kron(gram_dense, np.eye(3))
     for f in range(n_frames):
         matrix[3 * f : 3 * f + 3, 3 * f : 3 * f + 3] += information[f]
-    gram = difference_gram(n_frames, order)
+    gram = _kernels_smooth.weighted_gram(stencil(order), np.full(n_frames, precision))
     mean, covariances, squares = np.empty((n_frames, 3)), np.zeros((n_frames, 3, 3, 3)), np.zeros((n_frames, 2))
-    _kernels_smooth.smooth_track(
-        information, vector, gram, precision, anchor, stencil(order), mean, covariances, squares
-    )
+    _kernels_smooth.smooth_track(information, vector, gram, anchor, stencil(order), mean, covariances, squares)
     expected = np.linalg.solve(matrix, vector.reshape(-1))
     np.testing.assert_allclose(mean.reshape(-1), expected, rtol=1e-8)
     inverse = np.linalg.inv(matrix).reshape(n_frames, 3, n_frames, 3)
@@ -226,7 +223,7 @@ def test_the_track_kernels_equal_dense_algebra():
     np.testing.assert_allclose(squares[: n_frames - order, 0], (np.diff(mean, order, axis=0) ** 2).sum(axis=1))
     spread = np.einsum("rt,tiui,su->rs", differences, inverse, differences).diagonal() / 3
     np.testing.assert_allclose(squares[: n_frames - order, 1], spread, rtol=1e-6)
-    evidence = _kernels_smooth.track_evidence(information, vector, gram, precision, anchor)
+    evidence = _kernels_smooth.track_evidence(information, vector, gram, anchor)
     dense = (
         1.5 * np.linalg.slogdet(gram_dense)[1]
         - 0.5 * np.linalg.slogdet(matrix)[1]

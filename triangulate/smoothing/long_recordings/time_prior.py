@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ....numerics.arrays import Array, evenly_spread
 from ....numerics.robust_scale import present_median
-from ....timeseries.medians import running_median
 from ..correlated_noise import CorrelatedNoise, Filter, smoother_filter
 from ..difference_prior import choose_order, tune_precisions
 from ..error_correlation import estimate_correlation
@@ -21,8 +20,6 @@ from ..unsteady_motion import LOG_LEVELS, between_cuts, frames_of_activity, stea
 _ORDER_FRAMES, _ORDER_KEYPOINTS = 400, 10  # that the order is chosen on: bounds time
 _QUICK_FRAMES = 600  # that process variances are tuned on at first: bounds time
 _PARTS = 4  # stretches that such frames are spread over
-_NEIGHBOURS = 7  # frames of a median that two wrong neighbours do not move, whatever the frame rate
-_FAR = 10.0  # usual distances from that median beyond which a point is isolated
 _CALM, _CALM_SQUARE = 0.25, 1.2125  # a quantile, and that of a chi-square of three degrees of freedom
 _STIFF = 0.1  # of the variance that so many of the calmest differences show, errors included: tracks to start from
 _LEAST_CHANGE = 0.1  # of a pixel's span: differences of less are not told from none
@@ -90,8 +87,7 @@ def _from_stiff_tracks(
     anchor, longest = observations.anchor, _highest_order(lengths)
     m = min(order or 2, longest)
     prior = TimePrior(m, _stiff_precisions(start, m, observations.pixel), steady(lengths, m))
-    first = robust_start(observations, start, inliers)
-    tracks = smooth(first.only(~_isolated(start, observations.pixel)), prior, anchor)
+    tracks = smooth(robust_start(observations, start, inliers), prior, anchor)
     for _ in range(_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         tracks, prior = _tune_and_smooth(seen, lengths, m, prior, anchor, _QUICK_FRAMES)
@@ -147,13 +143,6 @@ def _learn_lasting_errors(
 def _highest_order(lengths: Sequence[int]) -> int:
     """Of differences that the longest stretch has any of."""
     return max(1, max(lengths) - 1)
-
-
-def _isolated(points_3d: Array, pixel: float) -> NDArray[np.bool_]:
-    """(n_frames, n_keypoints) points far from the median of their neighbours: one alone can ruin a process variance."""
-    distance = np.linalg.norm(points_3d - running_median(points_3d, _NEIGHBOURS), axis=-1)
-    usual = [np.median(d[np.isfinite(d)]) if np.isfinite(d).any() else 0.0 for d in distance.T]
-    return distance > _FAR * (np.array(usual) + pixel)
 
 
 def _order_of_some(

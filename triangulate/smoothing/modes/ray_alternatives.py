@@ -164,7 +164,7 @@ class Track:
         pulled = direction * (self.lengths[:, None] + (direction * self.ends).sum(axis=-1, keepdims=True))
         vector = seen.vector[:, 0] + np.einsum("b,tbi->ti", weight, pulled) + self.held[:, None] * self.points_3d
         information = seen.information[:, 0] + tied + self.held[:, None, None] * np.eye(3)
-        band = _kernels_smooth.track_band(information, self.gram, 1.0, self.observations.anchor)
+        band = _kernels_smooth.track_band(information, self.gram, self.observations.anchor)
         log_determinant = _kernels_smooth.cholesky_band(band)
         mean = vector.reshape(-1)
         _kernels_smooth.substitute(band, mean)
