@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from muybridge.numerics.hidden_markov import forward_backward, most_probable_path, state_probabilities
+from muybridge.numerics.hidden_markov import forward_backward, most_probable_path
 
 
 @pytest.mark.parametrize(("n_frames", "n_states"), [(9, 2), (6, 3), (1, 2)])
@@ -37,8 +37,11 @@ def test_many_chains_are_each_chain_alone():
     rng = np.random.default_rng(3)
     log_likelihood = rng.normal(scale=200, size=(4, 30, 3))
     initial, transitions = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3)
-    alone = [forward_backward(chain, initial, transitions)[0] for chain in log_likelihood]
-    np.testing.assert_allclose(state_probabilities(log_likelihood, initial, transitions), alone, atol=1e-12)
+    probabilities, counts, evidence = forward_backward(log_likelihood, initial, transitions)
+    alone = [forward_backward(chain, initial, transitions) for chain in log_likelihood]
+    np.testing.assert_allclose(probabilities, [own for own, _, _ in alone], atol=1e-12)
+    np.testing.assert_allclose(counts, sum(own for _, own, _ in alone))
+    assert evidence == pytest.approx(sum(own for _, _, own in alone))
 
 
 @pytest.mark.parametrize(("n_frames", "n_states"), [(7, 2), (5, 3), (1, 2)])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
-from ...numerics.hidden_markov import state_probabilities
+from ...numerics.hidden_markov import forward_backward
 from ..noise.detector_noise import DetectorNoise
 from ..noise.lasting_errors import COMMON_CONSTANT, COMMON_SHARE
 from ..smoothing.correlated_noise import CorrelatedNoise
@@ -195,7 +195,7 @@ def _of_each_track(log_density: Array, transitions: Array) -> Array:
     chains = log_density.transpose(0, 2, 1, 3)
     values, vectors = np.linalg.eig(transitions.T)
     start = np.abs(np.real(vectors[:, np.argmax(np.real(values))]))
-    found = state_probabilities(chains.reshape(-1, n_frames, n_states), start / start.sum(), transitions)
+    found = forward_backward(chains.reshape(-1, n_frames, n_states), start / start.sum(), transitions)[0]
     return found.reshape(chains.shape).transpose(0, 2, 1, 3)
 
 
