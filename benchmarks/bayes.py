@@ -174,12 +174,12 @@ def posterior_time(recording) -> str:
     points_2d, confidence, _, _, rig, skeleton = recording
     problem = check_problem(points_2d, rig, FPS, confidence, skeleton, None)
     learned = learning.learn(problem)
-    length = tracked_frames.window_length(problem.n_frames, problem.n_keypoints, learned, True)
+    length = tracked_frames.window_length(learned, True)
     plan = list(tracked_frames.windows(problem.n_frames, length, tracked_frames.overlap_frames(learned)))
     factors = []
     for frames, _ in plan:
-        tracked = tracked_frames.track_frames(problem, learned, frames)
-        window = overlapping_windows.open_window(problem, learned, tracked, None)
+        tracked = tracked_frames.track_frames(learned, frames)
+        window = overlapping_windows.open_window(learned, tracked, None)
         mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
         factors.append(mode.system.factor(mode.seen, mode.terms)[0])
     block = 3 * problem.n_keypoints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,8 +34,8 @@ from .reconstruction_settings import Settings
 from .smoothing.long_recordings.learning import learn
 from .smoothing.long_recordings.overlapping_windows import constants, solve_window, solved_windows
 from .smoothing.predicted_noise import typical_noise
-from .smoothing.problem import Given, Problem
-from .smoothing.smoother import check_problem, keypoint_pairs
+from .smoothing.problem import Given
+from .smoothing.smoother import check_problem
 from .trajectory_dataset import label_body_fit, label_trajectory
 
 Prepare = Callable[[xr.Dataset], xr.Dataset]
@@ -129,21 +129,17 @@ def modelled_pieces(
         return
     skeleton = None if settings.skeleton is None else in_order(settings.skeleton, keypoints)
     some = check_problem(pixels.views(slice(0, 2)), rig, pixels.fps, None, skeleton, options.get("order"),
-                         noise=pixels.noise)  # fmt: skip
-    spread = ensemble_std(sampled(views))
-    problem = Problem(pixels, rig, pixels.fps, some.skeleton, some.order, some.noise, spread)
-    pairs = keypoint_pairs(problem.skeleton, options.get("pairs"))
+                         noise=pixels.noise, pairs=options.get("pairs"))  # fmt: skip
+    problem = replace(some, pixels=pixels, spread=ensemble_std(sampled(views)))
     if settings.method == "gimbal":
         learned, prior = learn_poses(problem, settings.prior, options.get("n_states"))
-        solve = partial(solve_pose_window, problem, learned, prior, pairs)
+        solve = partial(solve_pose_window, learned, prior)
     else:
         learned = learn(problem)
-        solve = partial(solve_window, problem, learned, pairs)
-    common = constants(problem, learned, pairs)
-    windows = solved_windows(
-        problem, learned, solve, pairs=pairs, window=settings.window, progress=options.get("progress", False),
-        executor=executor,
-    )  # fmt: skip
+        solve = partial(solve_window, learned)
+    common = constants(learned)
+    progress = options.get("progress", False)
+    windows = solved_windows(learned, solve, window=settings.window, progress=progress, executor=executor)
     for kept, part, _ in windows:
         trajectory = SimpleNamespace(**common, **_with_states(part))
         points_2d = view_arrays(pixels.views(kept))[0]

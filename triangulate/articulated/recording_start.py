@@ -138,13 +138,12 @@ class SidesPutBack:
 class Tracks:
     """The markers smoothed each by itself, some frames at a time, by what was learned for the whole recording."""
 
-    problem: Problem
     learned: learning.Learned
 
     @classmethod
     def of(cls, pixels: SidesPutBack) -> Tracks:
         problem = Problem(pixels, pixels.source.rig, pixels.source.fps, None, 2)  # a start: no choice of the order
-        return cls(problem, learning.learn(problem))
+        return cls(learning.learn(problem))
 
     @property
     def sigma(self) -> Array:
@@ -153,7 +152,7 @@ class Tracks:
 
     def over(self, frames: slice) -> tuple[Array, Array]:
         with one_blas_thread():
-            return tracks_of(self.problem, self.learned, frames)
+            return tracks_of(self.learned, frames)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ from ..smoothing.modes.ray_alternatives import reflected
 from ..smoothing.observations import Observations
 from ..smoothing.perturbed_solutions import FrameNoise
 from ..smoothing.problem import Problem
-from ..smoothing.smoother import check_problem, keypoint_pairs
+from ..smoothing.smoother import check_problem
 from ..smoothing.trajectory import Trajectory
 from .displaced_keypoints import search_displaced
 from .inferred_poses import PoseInference
@@ -137,11 +137,10 @@ def infer_poses(
     >>> found.state_probabilities.shape, found.overridden.any(), bool(np.abs(found.points_3d - truth).max() < 0.5)
     ((60, 2), np.False_, True)
     """
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
-    chosen = keypoint_pairs(problem.skeleton, pairs)
+    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise, pairs)
     learned, prior = learn_poses(problem, prior, n_states)
-    solve = partial(solve_pose_window, problem, learned, prior, chosen)
-    trajectory, by_frame = solve_windows(problem, learned, solve, pairs=chosen, window=window, progress=progress)
+    solve = partial(solve_pose_window, learned, prior)
+    trajectory, by_frame = solve_windows(learned, solve, window=window, progress=progress)
     found: dict[str, Any] = {field.name: getattr(trajectory, field.name) for field in fields(Trajectory)} | by_frame
     return PoseInference(**found, states=by_frame["state_probabilities"].argmax(axis=1), prior=prior)
 
@@ -185,25 +184,18 @@ def learn_prior(learned: Learned, skeleton: Skeleton, up: Array, n_states: int |
     return PosePrior.fit(points_3d, skeleton, n_states, up=up)
 
 
-def solve_pose_window(
-    problem: Problem,
-    learned: Learned,
-    prior: PosePrior,
-    pairs: NDArray[np.int64],
-    tracked: TrackedFrames,
-    noise: FrameNoise | None,
-) -> Solution:
+def solve_pose_window(learned: Learned, prior: PosePrior, tracked: TrackedFrames, noise: FrameNoise | None) -> Solution:
     """Mode without states, overridden views, and the mode and covariances with the states' expected directions."""
-    window = open_window(problem, learned, tracked, noise)
+    window, problem = open_window(learned, tracked, noise), learned.problem
     pose_model = PoseModel.of(prior, window.known, np.asarray(problem.rig.up), problem.fps)
     overridden = np.zeros(window.tracks.points_3d.shape[:2], bool)
     if window.known.any():
         found = pose_mode(window, pose_model)
         points_3d, overridden[:, window.known] = found.mode.points_3d, found.overridden
         joint = joint_posterior(found.observations, found.mode, window.prior, window.noise)
-        solution = scatter(joint, window.tracks, window.known, pairs)
+        solution = scatter(joint, window.tracks, window.known, problem.pairs)
     else:
-        points_3d, solution = window.points_3d, tracks_alone(window.tracks, len(pairs), 0)
+        points_3d, solution = window.points_3d, tracks_alone(window.tracks, len(problem.pairs), 0)
     gamma, headings = pose_model.states(points_3d)
     by_frame = {"state_probabilities": gamma, "headings": headings, "overridden": overridden}
     return replace(solution, by_frame=by_frame)

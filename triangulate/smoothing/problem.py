@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +56,7 @@ class Problem:
     """A checked request: what `smooth` was asked to do.
 
     spread : (n_cameras, n_keypoints) pixels, of an ensemble of detectors
+    pairs : (n_pairs, 2) positions on the keypoint axis of those whose covariance within a frame is wanted
     """
 
     pixels: Pixels
@@ -65,6 +66,7 @@ class Problem:
     order: int | None
     noise: DetectorNoise | None = None
     spread: Array | None = None
+    pairs: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
 
     @property
     def n_frames(self) -> int:

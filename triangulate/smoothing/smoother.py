@@ -108,11 +108,9 @@ def smooth(
     >>> trajectory.points_3d.shape, bool(np.abs(trajectory.points_3d - truth).max() < 3)
     ((60, 1, 3), True)
     """
-    problem = check_problem(points_2d, rig, fps, confidence, skeleton, order, noise)
-    chosen, learned = keypoint_pairs(problem.skeleton, pairs), learn(problem)
-    solve = partial(solve_window, problem, learned, chosen)
+    learned = learn(check_problem(points_2d, rig, fps, confidence, skeleton, order, noise, pairs))
     options = {"n_samples": n_samples, "seed": seed, "window": window, "progress": progress}
-    return solve_windows(problem, learned, solve, pairs=chosen, **options)[0]
+    return solve_windows(learned, partial(solve_window, learned), **options)[0]
 
 
 def check_problem(
@@ -123,6 +121,7 @@ def check_problem(
     skeleton: Skeleton | None,
     order: int | None,
     noise: DetectorNoise | None = None,
+    pairs: Sequence[tuple[str, str]] | str | None = None,
     typical: Array | None = None,
 ) -> Problem:
     """A checked request; `typical`: as `relative_noise`."""
@@ -140,11 +139,11 @@ def check_problem(
             f"the skeleton has {len(skeleton.keypoints)} keypoints and points_2d {points_2d.shape[2]}; they must be the"
             " same, in the same order"
         )
-    scale = relative_noise(points_2d, covariances_2d, typical)
+    scale, chosen = relative_noise(points_2d, covariances_2d, typical), keypoint_pairs(skeleton, pairs)
     if noise is not None:
         names = keypoints or (skeleton and skeleton.keypoints)
         points_2d, confidence, noise = corrected_pixels(noise, points_2d, confidence, rig, names)
-    return Problem(PixelsInMemory(points_2d, confidence, scale), rig, fps, skeleton, order, noise, spread)
+    return Problem(PixelsInMemory(points_2d, confidence, scale), rig, fps, skeleton, order, noise, spread, chosen)
 
 
 def corrected_pixels(

@@ -119,7 +119,7 @@ def window(ring_rig, skeleton, moving_skeleton):
     points_2d[np.arange(6) != 2, 60:90, 4] = np.nan
     problem = check_problem(points_2d, ring_rig, FPS, confidence, skeleton, None)
     learned = learn(problem)
-    return open_window(problem, learned, track_frames(problem, learned, slice(0, 200)), None)
+    return open_window(learned, track_frames(learned, slice(0, 200)), None)
 
 
 def test_settling_a_part_gives_the_mode_of_the_whole(window):

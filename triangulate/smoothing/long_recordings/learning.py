@@ -22,7 +22,8 @@ _FINEST_BONE = 0.05  # of a pixel's span
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What holds for a whole recording, and the tracks of the frames it was learned on (`whole` if these are all).
+    """What holds for a whole recording, that of `problem`, and the tracks of the frames it was learned on (`whole` if
+    these are all).
 
     noise : how the errors last in time
     displacement : (n_keypoints, 3, 3), world units squared, of the errors that never change or that all views share
@@ -32,6 +33,7 @@ class Learned:
         activity
     """
 
+    problem: Problem
     observations: Observations
     prior: TimePrior
     bones: Bones | None
@@ -64,6 +66,7 @@ def learn(problem: Problem) -> Learned:
         found.smoother, powers, found.prior.precisions, tracks.points_3d, tracks.changes, lengths
     )
     return Learned(
+        problem=problem,
         observations=observations,
         prior=found.prior,
         bones=bones,

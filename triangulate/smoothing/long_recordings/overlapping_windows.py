@@ -23,19 +23,10 @@ from ..modes.mode_search import find_mode
 from ..modes.ray_alternatives import reflected
 from ..observations import Observations
 from ..perturbed_solutions import FrameNoise, draw_noise
-from ..problem import Problem
 from ..trajectory import Trajectory, derivatives
 from ..unsteady_motion import at_activity
 from .learning import Learned
-from .tracked_frames import (
-    ROOM,
-    TrackedFrames,
-    most_frames,
-    overlap_frames,
-    track_window,
-    window_length,
-    windows,
-)
+from .tracked_frames import TrackedFrames, overlap_frames, track_window, window_length, windows
 
 _MOST_THREADS = 4  # windows at once: bounds memory
 _MOST_AHEAD = 32  # windows that are begun elsewhere at once, whose results wait here
@@ -89,21 +80,19 @@ class Window:
         return self.tracks.points_3d[:, self.known]
 
 
-def open_window(problem: Problem, learned: Learned, tracked: TrackedFrames, noise: FrameNoise | None) -> Window:
+def open_window(learned: Learned, tracked: TrackedFrames, noise: FrameNoise | None) -> Window:
     """A window whose keypoints are tracked each by itself: the joint solution starts from there."""
     tracks, known = tracked.tracks, tracked.tracks.known
     bones = learned.bones or Bones.of_known_lengths(np.zeros((0, 2), np.int64), *np.zeros((3, 0)))
     some = noise.at(tracked.frames).of(known, bones.usable(known)) if noise is not None else None
     prior = replace(learned.prior, precisions=learned.prior.precisions[known], changes=tracks.changes)
     displacement, own = learned.displacement[known], tracked.observations.of(known)
-    return Window(own, tracks, known, prior, bones.among(known), some, problem.fps, displacement)
+    return Window(own, tracks, known, prior, bones.among(known), some, learned.problem.fps, displacement)
 
 
-def solve_window(
-    problem: Problem, learned: Learned, pairs: NDArray[np.int64], tracked: TrackedFrames, noise: FrameNoise | None
-) -> Solution:
+def solve_window(learned: Learned, tracked: TrackedFrames, noise: FrameNoise | None) -> Solution:
     """Tracks of a window, and with bones their joint posterior; keypoints that were never located stay NaN."""
-    window = open_window(problem, learned, tracked, noise)
+    window, pairs = open_window(learned, tracked, noise), learned.problem.pairs
     if (learned.bones is None and noise is None) or not window.known.any():
         return tracks_alone(window.tracks, len(pairs), 0 if noise is None else len(noise.observed))
     mode = find_mode(window.observations, window.points_3d, window.spread, window.prior, window.bones)
@@ -139,44 +128,25 @@ def scatter(joint: JointPosterior, tracks: Tracks, known: NDArray[np.bool_], pai
 Solve = Callable[[TrackedFrames, FrameNoise | None], Solution]
 
 
-def solve_windows(
-    problem: Problem,
-    learned: Learned,
-    solve: Solve,
-    *,
-    pairs: NDArray[np.int64],
-    n_samples: int = 0,
-    seed: int = 0,
-    window: float | None = None,
-    progress: bool = False,
-) -> tuple[Trajectory, dict[str, Array]]:
-    """Solve every window, put together what each keeps, and what the solutions hold `by_frame` besides.
-
-    Raises
-    ------
-    ValueError : `window` is no positive number of seconds
-    """
+def solve_windows(learned: Learned, solve: Solve, **options: Any) -> tuple[Trajectory, dict[str, Array]]:
+    """What `solved_windows` gives put together: the trajectory, and what the solutions hold `by_frame` besides."""
     whole, converged = {}, True
-    for kept, part, part_converged in solved_windows(
-        problem, learned, solve, pairs=pairs, n_samples=n_samples, seed=seed, window=window, progress=progress
-    ):
+    for kept, part, part_converged in solved_windows(learned, solve, **options):
         for name, values in part.items():
             axis = _TIME_AXIS.get(name, 0)
             if name not in whole:
-                shape = (*values.shape[:axis], problem.n_frames, *values.shape[axis + 1 :])
+                shape = (*values.shape[:axis], learned.problem.n_frames, *values.shape[axis + 1 :])
                 whole[name] = np.empty(shape, values.dtype)
             whole[name][(slice(None),) * axis + (kept,)] = values
         converged &= part_converged
     own = {name: whole.pop(name) for name in _BY_FRAME}
-    return Trajectory(**own, **constants(problem, learned, pairs), converged=converged), whole
+    return Trajectory(**own, **constants(learned), converged=converged), whole
 
 
 def solved_windows(
-    problem: Problem,
     learned: Learned,
     solve: Solve,
     *,
-    pairs: NDArray[np.int64],
     n_samples: int = 0,
     seed: int = 0,
     window: float | None = None,
@@ -186,34 +156,31 @@ def solved_windows(
     """The windows in order: the frames that each keeps, the arrays of these, and whether it converged.
 
     executor : where windows are solved, such as a pool of processes; None: threads
+
+    Raises
+    ------
+    ValueError : `window` is no positive number of seconds
     """
     if window is not None and not window > 0:
         raise ValueError(f"window must be a positive number of seconds, got {window!r}")
-    n_frames, n_keypoints = problem.n_frames, problem.n_keypoints
+    problem, joint = learned.problem, learned.bones is not None or n_samples > 0
     n_bones = 0 if learned.bones is None else len(learned.bones.pairs)
-    noise = draw_noise(n_samples, n_frames, n_keypoints, n_bones, seed) if n_samples else None
+    noise = draw_noise(n_samples, problem.n_frames, problem.n_keypoints, n_bones, seed) if n_samples else None
     displaced = draw_displacements(learned, n_samples, seed)[:, None]
-    joint = learned.bones is not None or n_samples > 0
-    if window is None:
-        length = window_length(n_frames, n_keypoints, learned, joint)
-    else:
-        length = max(1, round(window * problem.fps))
-    plan = list(windows(n_frames, length, overlap_frames(learned)))
-    most = ROOM * most_frames(n_keypoints, learned, joint)
-    solve_part = partial(_solved_part, problem, learned, solve, most, displaced)
+    length = window_length(learned, joint) if window is None else max(1, round(window * problem.fps))
+    plan = list(windows(problem.n_frames, length, overlap_frames(learned)))
+    solve_part = partial(_solved_part, learned, solve, displaced)
     solutions = _solutions(plan, solve_part, noise, executor)
     quiet = not progress or len(plan) < 2
     for (_, kept), (part, converged) in tqdm(solutions, "smoothing", len(plan), unit="window", disable=quiet):
         yield kept, part, converged
 
 
-def tracks_of(problem: Problem, learned: Learned, frames: slice) -> tuple[Array, Array]:
+def tracks_of(learned: Learned, frames: slice) -> tuple[Array, Array]:
     """Points and covariances of some frames, each keypoint by itself: those of a window that keeps these frames."""
-    overlap, none = overlap_frames(learned), np.zeros((0, 2), np.int64)
-    wide = slice(max(0, frames.start - overlap), min(problem.n_frames, frames.stop + overlap))
-    solve, displaced = partial(solve_window, problem, learned, none), draw_displacements(learned, 0, 0)[:, None]
-    most = ROOM * most_frames(problem.n_keypoints, learned, False)
-    found, _ = _solved_part(problem, learned, solve, most, displaced, wide, frames, None)
+    overlap, displaced = overlap_frames(learned), draw_displacements(learned, 0, 0)[:, None]
+    wide = slice(max(0, frames.start - overlap), min(learned.problem.n_frames, frames.stop + overlap))
+    found, _ = _solved_part(learned, partial(solve_window, learned), displaced, wide, frames, None)
     return found["points_3d"], found["covariances_3d"]
 
 
@@ -226,21 +193,14 @@ def draw_displacements(learned: Learned, n_samples: int, seed: int) -> Array:
 
 
 def _solved_part(
-    problem: Problem,
-    learned: Learned,
-    solve: Solve,
-    most: int,
-    displaced: Array,
-    frames: slice,
-    kept: slice,
-    noise: FrameNoise | None,
+    learned: Learned, solve: Solve, displaced: Array, frames: slice, kept: slice, noise: FrameNoise | None
 ) -> tuple[dict[str, Array], bool]:
     """A window's share of a trajectory's arrays, in the world's coordinates with derivatives: only the frames kept.
 
-    most : frames that are solved for these
     displaced : (n_samples, 1, n_keypoints, 3) by how much each draw differs by `Learned.displacement`
     """
-    tracked = track_window(problem, learned, frames, kept, most)
+    problem = learned.problem
+    tracked = track_window(learned, frames, kept, learned.bones is not None or noise is not None)
     part, frames = solve(tracked, noise), tracked.frames
     centre = learned.observations.centre
     arrays = {
@@ -273,7 +233,7 @@ def _solutions(
         yield from zip(plan, solutions, strict=True)
 
 
-def constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> dict[str, Any]:
+def constants(learned: Learned) -> dict[str, Any]:
     """What of a trajectory does not depend on time."""
     bones = learned.bones
     return {
@@ -281,10 +241,10 @@ def constants(problem: Problem, learned: Learned, pairs: NDArray[np.int64]) -> d
         "order": learned.prior.order,
         "process_stds": _inverse_root(learned.prior.precisions),
         "shared_std": np.sqrt(learned.shared[0]),
-        "fps": problem.fps,
+        "fps": learned.problem.fps,
         "bone_lengths": np.zeros(0) if bones is None else bones.lengths,
         "bone_stds": np.zeros(0) if bones is None else bones.stds,
-        "pairs": pairs,
+        "pairs": learned.problem.pairs,
     }
 
 

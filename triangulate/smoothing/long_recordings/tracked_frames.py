@@ -11,7 +11,6 @@ import numpy as np
 from ....numerics.arrays import Array
 from ..independent_tracks import TimePrior, Tracks, smooth_in_time
 from ..observations import Observations, observe_window
-from ..problem import Problem
 from .learning import Learned
 
 _WINDOW = 4000  # frames of a window of tracks: bounds memory
@@ -26,17 +25,17 @@ def overlap_frames(learned: Learned) -> int:
     return _DECAY * learned.prior.correlation_frames(learned.observations.lasting_pixel)
 
 
-def most_frames(n_keypoints: int, learned: Learned, joint: bool) -> int:
+def most_frames(learned: Learned, joint: bool) -> int:
     """Frames of a window whose band fits the memory meant for it; tracks alone need little."""
     if not joint:
         return _WINDOW
-    block = 3 * n_keypoints
+    block = 3 * learned.problem.n_keypoints
     return int(_BAND_BYTES / (8 * block * (block * max(2, learned.prior.order) + 1)))
 
 
-def window_length(n_frames: int, n_keypoints: int, learned: Learned, joint: bool) -> int:
+def window_length(learned: Learned, joint: bool) -> int:
     """Frames that a window keeps. An even number of windows if they are few: so many threads solve them."""
-    most, overlap = most_frames(n_keypoints, learned, joint), overlap_frames(learned)
+    n_frames, most, overlap = learned.problem.n_frames, most_frames(learned, joint), overlap_frames(learned)
     if not joint or n_frames <= most:
         return most
     if n_frames <= 2 * (most - overlap):
@@ -62,26 +61,27 @@ class TrackedFrames:
     tracks: Tracks
 
 
-def track_frames(problem: Problem, learned: Learned, frames: slice) -> TrackedFrames:
+def track_frames(learned: Learned, frames: slice) -> TrackedFrames:
     """Tracks of some frames: those learned on, if these are the whole recording."""
     if learned.whole:
         return TrackedFrames(frames, learned.observations.at(frames), learned.tracks.at(frames))
-    observations, start, inliers = observe_window(learned.observations, *problem.at(frames))
+    observations, start, inliers = observe_window(learned.observations, *learned.problem.at(frames))
     tracks = smooth_in_time(observations, start, inliers, learned.prior)
     return TrackedFrames(frames, observations.at_activity(tracks.changes[:, 0]), tracks)
 
 
-def track_window(problem: Problem, learned: Learned, frames: slice, kept: slice, most: int) -> TrackedFrames:
-    """Tracks of a window, of at most so many frames, that is extended where its edges have an influence."""
+def track_window(learned: Learned, frames: slice, kept: slice, joint: bool) -> TrackedFrames:
+    """Tracks of a window that is extended where its edges have an influence, if there is room."""
+    most = ROOM * most_frames(learned, joint)
     while True:
-        tracked = track_frames(problem, learned, frames)
-        wider = far_enough(learned, tracked, kept, problem.n_frames, max(most, frames.stop - frames.start))
+        tracked = track_frames(learned, frames)
+        wider = far_enough(learned, tracked, kept, max(most, frames.stop - frames.start))
         if wider == frames:
             return tracked
         frames = wider
 
 
-def far_enough(learned: Learned, tracked: TrackedFrames, kept: slice, n_frames: int, most: int) -> slice:
+def far_enough(learned: Learned, tracked: TrackedFrames, kept: slice, most: int) -> slice:
     """The frames, with as many more as an edge lacks to have no influence: a track is averaged over longer where the
     animal rests, or few cameras see the keypoint."""
     frames, room = tracked.frames, (most - (kept.stop - kept.start)) // 2
@@ -89,7 +89,7 @@ def far_enough(learned: Learned, tracked: TrackedFrames, kept: slice, n_frames: 
     before, after = times[: kept.start - frames.start], times[kept.stop - frames.start :]
     start, stop = frames.start - _lacking(before[::-1]), frames.stop + _lacking(after)
     start, stop = max(start, min(kept.start - room, frames.start), 0), min(stop, max(kept.stop + room, frames.stop))
-    return slice(start, min(stop, n_frames))
+    return slice(start, min(stop, learned.problem.n_frames))
 
 
 def correlation_times(prior: TimePrior, tracks: Tracks) -> Array:

@@ -31,7 +31,7 @@ def pixels(skeleton):
 def window(pixels, skeleton):
     problem = check_problem(pixels, make_ring_rig(3), FPS, None, skeleton, None)
     learned = learning.learn(problem)
-    return open_window(problem, learned, track_frames(problem, learned, slice(0, 300)), None)
+    return open_window(learned, track_frames(learned, slice(0, 300)), None)
 
 
 def cost(window, points_3d):
