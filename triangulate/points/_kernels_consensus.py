@@ -38,14 +38,15 @@ class Views(NamedTuple):
 
 
 @helper
-def midpoint(rays, i, j, centers, X):
-    """The point halfway between two rays into X (3,); False if they are parallel or meet behind a camera."""
-    wx, wy, wz = centers[j, 0] - centers[i, 0], centers[j, 1] - centers[i, 1], centers[j, 2] - centers[i, 2]
-    aa = rays[i, 0] * rays[i, 0] + rays[i, 1] * rays[i, 1] + rays[i, 2] * rays[i, 2]
-    bb = rays[j, 0] * rays[j, 0] + rays[j, 1] * rays[j, 1] + rays[j, 2] * rays[j, 2]
-    ab = rays[i, 0] * rays[j, 0] + rays[i, 1] * rays[j, 1] + rays[i, 2] * rays[j, 2]
-    aw = rays[i, 0] * wx + rays[i, 1] * wy + rays[i, 2] * wz
-    bw = rays[j, 0] * wx + rays[j, 1] * wy + rays[j, 2] * wz
+def midpoint(a, b, center_a, center_b, X):
+    """The point halfway between two rays (3,) from two centres (3,) into X (3,); False if they are parallel or meet
+    behind a camera."""
+    wx, wy, wz = center_b[0] - center_a[0], center_b[1] - center_a[1], center_b[2] - center_a[2]
+    aa = a[0] * a[0] + a[1] * a[1] + a[2] * a[2]
+    bb = b[0] * b[0] + b[1] * b[1] + b[2] * b[2]
+    ab = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    aw = a[0] * wx + a[1] * wy + a[2] * wz
+    bw = b[0] * wx + b[1] * wy + b[2] * wz
     determinant = aa * bb - ab * ab
     if not determinant > 1e-8 * aa * bb:
         return False
@@ -54,27 +55,41 @@ def midpoint(rays, i, j, centers, X):
     if not (s > 0.0 and u > 0.0):
         return False
     for axis in range(3):
-        X[axis] = 0.5 * (centers[i, axis] + s * rays[i, axis] + centers[j, axis] + u * rays[j, axis])
+        X[axis] = 0.5 * (center_a[axis] + s * a[axis] + center_b[axis] + u * b[axis])
     return True
 
 
 @helper
-def _energies(rig, views, lens, X, bound):
-    """Sum of the costs at X, stopped once above `bound`; the energies into `views.energy`.
+def linear_lens(K, d, fisheye, ideal, lens):
+    """Derivatives (4,) of a pixel by its ideal coordinates (2,), into `lens`."""
+    _, _, xx, xy, yx, yy = distort(ideal[0], ideal[1], d, fisheye)
+    lens[0], lens[1] = K[0, 0] * xx + K[0, 1] * yx, K[0, 0] * xy + K[0, 1] * yy
+    lens[2], lens[3] = K[1, 1] * yx, K[1, 1] * yy
 
-    In ideal coordinates, with the lens linear about each observation: exact where it matters and three times faster.
+
+@helper
+def linear_energy(R, t, precision, ideal, lens, X):
+    """Energy of an observation at X.
+
+    In ideal coordinates, with the lens linear about the observation: exact where it matters and three times faster.
     """
-    R, t, ideal, energy, total = rig.R, rig.t, views.ideal, views.energy, 0.0
-    for c in range(R.shape[0]):
+    z = R[2, 0] * X[0] + R[2, 1] * X[1] + R[2, 2] * X[2] + t[2]
+    if not z > 0.0:
+        return FAR
+    du = (R[0, 0] * X[0] + R[0, 1] * X[1] + R[0, 2] * X[2] + t[0]) / z - ideal[0]
+    dv = (R[1, 0] * X[0] + R[1, 1] * X[1] + R[1, 2] * X[2] + t[1]) / z - ideal[1]
+    a, b = lens[0] * du + lens[1] * dv, lens[2] * du + lens[3] * dv
+    return 0.5 * precision * (a * a + b * b)
+
+
+@helper
+def _energies(rig, views, lens, X, bound):
+    """Sum of the costs at X, stopped once above `bound`; the energies into `views.energy`."""
+    energy, total = views.energy, 0.0
+    for c in range(rig.R.shape[0]):
         if not views.seen[c]:
             continue
-        z = R[c, 2, 0] * X[0] + R[c, 2, 1] * X[1] + R[c, 2, 2] * X[2] + t[c, 2]
-        energy[c] = FAR
-        if z > 0.0:
-            du = (R[c, 0, 0] * X[0] + R[c, 0, 1] * X[1] + R[c, 0, 2] * X[2] + t[c, 0]) / z - ideal[c, 0]
-            dv = (R[c, 1, 0] * X[0] + R[c, 1, 1] * X[1] + R[c, 1, 2] * X[2] + t[c, 1]) / z - ideal[c, 1]
-            a, b = lens[c, 0] * du + lens[c, 1] * dv, lens[c, 2] * du + lens[c, 3] * dv
-            energy[c] = 0.5 * views.precision[c] * (a * a + b * b)
+        energy[c] = linear_energy(rig.R[c], rig.t[c], views.precision[c], views.ideal[c], lens[c], X)
         total += energy[c] if energy[c] < views.gate[c] else views.price[c]
         if total > bound:
             return total
@@ -173,7 +188,7 @@ def _best_pair(rig, views, lens, centers, pairs, n_seen, best):
     kept_total, kept_mask = np.empty(pairs.shape[0]), np.empty(pairs.shape[0], np.int64)
     for p in range(pairs.shape[0]):
         i, j = pairs[p, 0], pairs[p, 1]
-        if not (seen[i] and seen[j]) or not midpoint(rays, i, j, centers, trial):
+        if not (seen[i] and seen[j]) or not midpoint(rays[i], rays[j], centers[i], centers[j], trial):
             continue
         bound = lowest + 2.0 * _CERTAIN
         total = _energies(rig, views, lens, trial, bound)
@@ -201,12 +216,10 @@ def _consensus(rig, views, centers, pairs, n_seen, X, h):
     if n_seen == 2:
         found = X[0] == X[0] and _refine(rig, views, X, h)
         return found and _agree(views, n_seen), math.inf
-    K, ideal, lens = rig.K, views.ideal, np.empty((rig.K.shape[0], 4))
-    for c in range(K.shape[0]):
+    lens = np.empty((rig.K.shape[0], 4))
+    for c in range(rig.K.shape[0]):
         if views.seen[c]:
-            _, _, xx, xy, yx, yy = distort(ideal[c, 0], ideal[c, 1], rig.distortion[c], rig.fisheye[c])
-            lens[c, 0], lens[c, 1] = K[c, 0, 0] * xx + K[c, 0, 1] * yx, K[c, 0, 0] * xy + K[c, 0, 1] * yy
-            lens[c, 2], lens[c, 3] = K[c, 1, 1] * yx, K[c, 1, 1] * yy
+            linear_lens(rig.K[c], rig.distortion[c], rig.fisheye[c], views.ideal[c], lens[c])
     lowest, rival = _best_pair(rig, views, lens, centers, pairs, n_seen, X)
     if lowest == math.inf:
         return False, math.inf
