@@ -91,13 +91,6 @@ class JointSystem:
         over_rows(lambda a, b: _kernels_smooth.joint_band(*fixed, a, b, self.band), len(self.gram), smallest=200)
         return factorise(self.band), vector
 
-    def time_costs(self, points_3d: Array) -> Array:
-        """(n_frames,) minus the log of the time prior of the differences that begin there, up to a constant."""
-        costs = 0.5 * self.anchor * (points_3d**2).sum(axis=(1, 2))
-        squares = (np.diff(points_3d, self.order, axis=0) ** 2).sum(axis=2)
-        costs[: len(squares)] += 0.5 * (self.rows[: len(squares)] * squares).sum(axis=1)
-        return costs
-
 
 def _gram(rows: Array, order: int) -> Array:
     """(n_frames, n_keypoints, width + 1) bands of differences with these precisions (n_frames, n_keypoints)."""
@@ -126,11 +119,6 @@ class Directions:
         return PairTerms(
             self.pairs, strength[..., None] * across, np.einsum("tpij,tpj->tpi", across, self.natural) / length
         )
-
-    def costs(self, points_3d: Array) -> Array:
-        """(n_frames,) minus the log density."""
-        d = points_3d[:, self.pairs[:, 0]] - points_3d[:, self.pairs[:, 1]]
-        return -(self.natural * d / np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1e-12)).sum(axis=(1, 2))
 
 
 @dataclass(frozen=True, eq=False)

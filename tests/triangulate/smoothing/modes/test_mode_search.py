@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from muybridge.triangulate import smooth
-from muybridge.triangulate.smoothing.joint_mode import JointSystem
 from muybridge.triangulate.smoothing.long_recordings import learning
 from muybridge.triangulate.smoothing.long_recordings.overlapping_windows import open_window
 from muybridge.triangulate.smoothing.long_recordings.tracked_frames import track_frames
@@ -38,9 +37,11 @@ def cost(window, points_3d):
     """Minus the log posterior, written out."""
     bones, (a, b) = window.bones, window.bones.pairs.T
     lengths = np.linalg.norm(points_3d[:, a] - points_3d[:, b], axis=-1)
+    squares = (np.diff(points_3d, window.prior.order, axis=0) ** 2).sum(axis=2)
     return (
         linearise(window.observations, points_3d).cost.sum()
-        + JointSystem.of(window.observations, window.prior).time_costs(points_3d).sum()
+        + 0.5 * window.observations.anchor * (points_3d**2).sum()
+        + 0.5 * (window.prior.rows(len(points_3d))[: len(squares)] * squares).sum()
         + 0.5 * (((lengths - bones.lengths) / bones.own_frame_stds) ** 2).sum()
     )
 
