@@ -18,7 +18,7 @@ from .framewise_methods import view_arrays
 from .input_checks import from_views, matching_rig
 from .predicted_regions import BLOCK, N_POINTS, Coverage, judge_coverage
 from .reconstruction import pose_of
-from .smoothing.difference_prior import informative_frames
+from .smoothing.problem import informative_frames
 
 Method = Callable[[Array, CameraRig, Array | None], Array]
 

@@ -18,8 +18,8 @@ from .framewise_methods import view_arrays
 from .input_checks import from_views
 from .noise.detector_noise import DetectorNoise, without_bias
 from .points.consensus import Triangulation, inlier_gate, robust_points
-from .smoothing.difference_prior import informative_frames
 from .smoothing.predicted_noise import relative_noise
+from .smoothing.problem import informative_frames
 
 # views and rig of all cameras but one -> their pose, with position and covariance
 MakePose = Callable[[xr.Dataset, CameraRig], xr.Dataset]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...numerics.arrays import Array
 from ...numerics.threads import over_items
@@ -195,22 +193,3 @@ def smooth_tracks(
 
     over_items(solve, np.flatnonzero(information.any(axis=(0, 2, 3))))
     return means.swapaxes(0, 1), covariances.swapaxes(0, 1), differences.swapaxes(0, 1)
-
-
-def informative_frames(n_seen: Array, budget: int, n_stretches: int = 4) -> tuple[NDArray[np.int64], tuple[int, ...]]:
-    """Frames to learn from, and the lengths of the stretches they form.
-
-    All frames of a short recording; of a longer one, from each quarter the stretch with the most observed points,
-    n_seen (n_frames,).
-    """
-    n_frames = len(n_seen)
-    if n_frames <= budget:
-        return np.arange(n_frames), (n_frames,)
-    length = budget // n_stretches
-    edges = np.linspace(0, n_frames, n_stretches + 1).astype(int)
-    total = np.concatenate([[0], np.cumsum(n_seen)])
-    starts = []
-    for first, end in itertools.pairwise(edges):
-        sums = total[first + length : end + 1] - total[first : end - length + 1]
-        starts.append(first + int(np.argmax(sums)))
-    return np.concatenate([np.arange(start, start + length) for start in starts]), (length,) * n_stretches

@@ -46,7 +46,13 @@ class TimePrior:
     quietest: float = 1.0
 
     def at(self, frames: slice) -> TimePrior:
-        return self if self.changes is None else replace(self, changes=self.changes[frames])
+        return taken(self, {"changes": 0}, frames)
+
+    def with_order(self, order: int) -> TimePrior:
+        """The prior, or one of another order, of which neither precisions nor changes are known."""
+        if order == self.order:
+            return self
+        return TimePrior(order, np.zeros_like(self.precisions), activity_frames=self.activity_frames)
 
     def rows(self, n_frames: int) -> Array:
         """(n_frames, n_keypoints) precision of the difference that begins at each frame."""
@@ -131,9 +137,9 @@ def _jumps_anew(seen: Linearised, tracks: Tracks, prior: TimePrior, observations
 
 
 def smooth(seen: Linearised, prior: TimePrior, anchor: float) -> Tracks:
-    changes = prior.changes if prior.changes is not None else steady([len(seen.vector)], prior.order)
-    solved = smooth_tracks(seen.information, seen.vector, prior.order, changes, prior.precisions, anchor)
-    return Tracks(*solved[:2], seen.weights, solved[2], changes)
+    assert prior.changes is not None
+    solved = smooth_tracks(seen.information, seen.vector, prior.order, prior.changes, prior.precisions, anchor)
+    return Tracks(*solved[:2], seen.weights, solved[2], prior.changes)
 
 
 def smooth_unsteady(seen: Linearised, prior: TimePrior, anchor: float, powers: Array) -> tuple[Tracks, TimePrior]:

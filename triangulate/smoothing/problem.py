@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -100,3 +101,22 @@ class Problem:
 def _missing(points_2d: Array, confidence: Array | None) -> NDArray[np.bool_]:
     missing = np.asarray(np.isnan(points_2d).any(axis=-1))
     return missing if confidence is None else missing | np.asarray(confidence == 0)
+
+
+def informative_frames(n_seen: Array, budget: int, n_stretches: int = 4) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Frames to learn from, and the lengths of the stretches they form.
+
+    All frames of a short recording; of a longer one, from each quarter the stretch with the most observed points,
+    n_seen (n_frames,).
+    """
+    n_frames = len(n_seen)
+    if n_frames <= budget:
+        return np.arange(n_frames), (n_frames,)
+    length = budget // n_stretches
+    edges = np.linspace(0, n_frames, n_stretches + 1).astype(int)
+    total = np.concatenate([[0], np.cumsum(n_seen)])
+    starts = []
+    for first, end in pairwise(edges):
+        sums = total[first + length : end + 1] - total[first : end - length + 1]
+        starts.append(first + int(np.argmax(sums)))
+    return np.concatenate([np.arange(start, start + length) for start in starts]), (length,) * n_stretches

@@ -9,10 +9,9 @@ import numpy as np
 from ....numerics.arrays import Array, isotropic
 from ..bone_lengths import Bones, measure_bones
 from ..correlated_noise import CorrelatedNoise, displacement_covariances
-from ..difference_prior import informative_frames
 from ..independent_tracks import TimePrior, Tracks
 from ..observations import Observations, observe
-from ..problem import Problem
+from ..problem import Problem, informative_frames
 from ..unsteady_motion import USUAL
 from .time_prior import learn_time_prior
 

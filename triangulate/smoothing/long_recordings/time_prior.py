@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,45 +57,61 @@ def learn_time_prior(
     lengths: Sequence[int],
     order: int | None,
     fps: float,
-    most_power: float = np.inf,
+    most_power: float,
 ) -> LearnedTracks:
     """The order and the process variances at maximum evidence, the observations with their noise, and the tracks.
 
     First stiff tracks through the robust points, then Gauss-Newton on the exact projections with inlier probabilities,
-    in which single rays count too; at last the errors are no longer taken for white.
+    in which single rays count too; at last the errors are no longer taken for white: how they last, the power of a
+    frame, the process variances and an order that is not given depend on each other, since a smoother follows errors
+    that last where it takes them for motion.
     `lengths` are those of the stretches that follow each other in the arrays, and `most_power` bounds the power of a
     frame's likelihood.
     """
-    lengths = between_cuts(start, lengths, frames_of_activity(fps))
-    tracks, prior = _from_stiff_tracks(observations, start, inliers, lengths, order)
-    prior = replace(prior, activity_frames=frames_of_activity(fps))
+    activity_frames = frames_of_activity(fps)
+    frames = _Frames(between_cuts(start, lengths, activity_frames), order, observations.anchor)
+    tracks, prior = _from_stiff_tracks(observations, start, inliers, frames)
+    prior = replace(prior, activity_frames=activity_frames)
     for _ in range(_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
         observations = replace(observations, sigma=learn_sigma(observations, seen))
         prior = replace(prior, changes=with_jumps(tracks.changes, tracks.differences, prior.precisions, prior.order))
-        tracks, prior = _tune_and_smooth(seen, lengths, prior.order, prior, observations.anchor, sum(lengths))
-    return _learn_lasting_errors(observations, tracks, prior, lengths, order, fps, most_power)
+        tracks, prior = frames.tune_and_smooth(seen, prior)
+    for _ in range(_CORRELATION_ROUNDS):
+        white = replace(observations, power=np.ones_like(observations.power))
+        seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
+        smoother = smoother_filter(seen, prior.precisions, prior.order)
+        noise = estimate_correlation(observations, seen, fps, frames.lengths)
+        powers = noise.powers(smoother, most_power)
+        settled = np.abs(np.log(powers / observations.powers)).max() < _SETTLED
+        observations = replace(observations, powers=powers).at_activity(tracks.changes[:, 0])
+        if settled:
+            break
+        near = prior.with_order(frames.best_order(seen, noise))
+        tracks, prior = frames.tune_and_smooth(seen, near, noise=noise, powers=powers)
+    smoother = smoother_filter(seen, prior.precisions, prior.order)
+    activity = tracks.changes[:, 0]
+    prior = replace(prior, changes=None, quietest=float(np.quantile([1.0, *activity], _QUIETEST)))
+    return LearnedTracks(prior, observations.at_activity(activity), tracks, noise, smoother, seen)
 
 
 def _from_stiff_tracks(
-    observations: Observations, start: Array, inliers: NDArray[np.bool_], lengths: Sequence[int], order: int | None
+    observations: Observations, start: Array, inliers: NDArray[np.bool_], frames: _Frames
 ) -> tuple[Tracks, TimePrior]:
     """Tracks, order and process variances that the pixels near stiff tracks make most likely.
 
     Where few cameras see a keypoint and many pixels are wrong, the robust points are, too: a loose track follows them,
     which makes them probable. Few of them lie near a stiff track, and right pixels loosen it.
     """
-    anchor, longest = observations.anchor, _highest_order(lengths)
-    m = min(order or 2, longest)
-    prior = TimePrior(m, _stiff_precisions(start, m, observations.pixel), steady(lengths, m))
-    tracks = smooth(robust_start(observations, start, inliers), prior, anchor)
+    m = min(frames.order or 2, frames.highest_order)
+    prior = TimePrior(m, _stiff_precisions(start, m, observations.pixel), steady(frames.lengths, m))
+    tracks = smooth(robust_start(observations, start, inliers), prior, observations.anchor)
     for _ in range(_ROUNDS):
         seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
-        tracks, prior = _tune_and_smooth(seen, lengths, m, prior, anchor, _QUICK_FRAMES)
+        tracks, prior = frames.tune_and_smooth(seen, prior, _QUICK_FRAMES)
     seen = linearise(observations, tracks.points_3d, tracks.spread, inflate=1.0)
     seen = seen.only(~contradicted(seen, tracks.points_3d, tracks.spread))
-    m = min(order or _order_of_some(seen, lengths, anchor), longest)
-    return _tune_and_smooth(seen, lengths, m, prior if prior.order == m else None, anchor, _QUICK_FRAMES)
+    return frames.tune_and_smooth(seen, prior.with_order(frames.best_order(seen)), _QUICK_FRAMES)
 
 
 def _stiff_precisions(points_3d: Array, order: int, pixel: float) -> Array:
@@ -106,86 +123,58 @@ def _stiff_precisions(points_3d: Array, order: int, pixel: float) -> Array:
     return np.nan_to_num(1 / np.maximum(variances, (_LEAST_CHANGE * pixel) ** 2))
 
 
-def _learn_lasting_errors(
-    observations: Observations,
-    tracks: Tracks,
-    prior: TimePrior,
-    lengths: Sequence[int],
-    order: int | None,
-    fps: float,
-    most_power: float,
-) -> LearnedTracks:
-    """How the errors last, and with it the power of a frame, the process variances and an order that is not given: each
-    depends on the others, since a smoother follows errors that last where it takes them for motion."""
-    anchor = observations.anchor
-    for _ in range(_CORRELATION_ROUNDS):
-        white = replace(observations, power=np.ones_like(observations.power))
-        seen = linearise(white, tracks.points_3d, tracks.spread, inflate=1.0)
-        smoother = smoother_filter(seen, prior.precisions, prior.order)
-        noise = estimate_correlation(observations, seen, fps, lengths)
-        powers = noise.powers(smoother, most_power)
-        settled = np.abs(np.log(powers / observations.powers)).max() < _SETTLED
-        observations = replace(observations, powers=powers).at_activity(tracks.changes[:, 0])
-        if settled:
-            break
-        best = order or _order_of_some(seen, lengths, anchor, noise)
-        best = min(best, _highest_order(lengths))
-        near = prior
-        if best != prior.order:
-            near = TimePrior(best, np.zeros_like(prior.precisions), activity_frames=prior.activity_frames)
-        tracks, prior = _tune_and_smooth(seen, lengths, best, near, anchor, sum(lengths), noise, powers)
-    smoother = smoother_filter(seen, prior.precisions, prior.order)
-    activity = tracks.changes[:, 0]
-    prior = replace(prior, changes=None, quietest=float(np.quantile([1.0, *activity], _QUIETEST)))
-    return LearnedTracks(prior, observations.at_activity(activity), tracks, noise, smoother, seen)
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """The frames that are learned on, in stretches of these lengths that follow each other in the arrays.
 
+    order : of the differences, where it is given; anchor : that of the observations
+    """
 
-def _highest_order(lengths: Sequence[int]) -> int:
-    """Of differences that the longest stretch has any of."""
-    return max(1, max(lengths) - 1)
+    lengths: list[int]
+    order: int | None
+    anchor: float
 
+    @property
+    def highest_order(self) -> int:
+        """Of differences that the longest stretch has any of."""
+        return max(1, max(self.lengths) - 1)
 
-def _order_of_some(
-    seen: Linearised, lengths: Sequence[int], anchor: float, noise: CorrelatedNoise | None = None
-) -> int:
-    """The order of largest evidence, judged on a part of the frames and keypoints."""
-    some, short = _part_of(lengths, _ORDER_FRAMES)
-    information, vector = seen.information[some], seen.vector[some]
-    known = np.flatnonzero(information.any(axis=(0, 2, 3)))
-    few = known[evenly_spread(len(known), _ORDER_KEYPOINTS)]
-    return choose_order(information[:, few], vector[:, few], short, anchor, noise and noise.errors(few))
+    def best_order(self, seen: Linearised, noise: CorrelatedNoise | None = None) -> int:
+        """The order given, or that of largest evidence, judged on a part of the frames and keypoints."""
+        if self.order is not None:
+            return min(self.order, self.highest_order)
+        some, short = self._part(_ORDER_FRAMES)
+        information, vector = seen.information[some], seen.vector[some]
+        known = np.flatnonzero(information.any(axis=(0, 2, 3)))
+        few = known[evenly_spread(len(known), _ORDER_KEYPOINTS)]
+        best = choose_order(information[:, few], vector[:, few], short, self.anchor, noise and noise.errors(few))
+        return min(best, self.highest_order)
 
+    def tune_and_smooth(
+        self,
+        seen: Linearised,
+        near: TimePrior,
+        budget: int | None = None,
+        noise: CorrelatedNoise | None = None,
+        powers: Array | None = None,
+    ) -> tuple[Tracks, TimePrior]:
+        """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames, in
+        which a frame's likelihood has these powers (n_levels, n_keypoints) by its activity."""
+        order, known = near.order, near.precisions if near.precisions.all() else None
+        changes = steady(self.lengths, order) if near.changes is None else near.changes
+        some, short = self._part(budget or len(changes))
+        inside = changes if len(some) == len(changes) else steady(short, order)
+        part, lasting = (seen.information[some], seen.vector[some]), noise and noise.errors()
+        precisions, _ = tune_precisions(*part, order, inside, self.anchor, known, noise=lasting)
+        powers = np.ones((len(LOG_LEVELS), len(precisions))) if powers is None else powers
+        return smooth_unsteady(seen, TimePrior(order, precisions, changes, near.activity_frames), self.anchor, powers)
 
-def _part_of(lengths: Sequence[int], budget: int) -> tuple[NDArray[np.int64], list[int]]:
-    """Frames of shorter stretches spread over the stretches, `budget` in all, and their lengths."""
-    if sum(lengths) <= budget:
-        return np.arange(sum(lengths)), list(lengths)
-    n_parts = -(-_PARTS // len(lengths))
-    ends = np.cumsum(lengths)
-    edges = np.concatenate([np.linspace(end - n, end, n_parts + 1)[:-1] for end, n in zip(ends, lengths, strict=True)])
-    short = budget // len(edges)
-    return np.concatenate([np.arange(start, start + short) for start in edges.astype(int)]), [short] * len(edges)
-
-
-def _tune_and_smooth(
-    seen: Linearised,
-    lengths: Sequence[int],
-    order: int,
-    near: TimePrior | None,
-    anchor: float,
-    budget: int,
-    noise: CorrelatedNoise | None = None,
-    powers: Array | None = None,
-) -> tuple[Tracks, TimePrior]:
-    """Process variances tuned on `budget` frames, near those of a given prior, and the tracks of all frames, in which a
-    frame's likelihood has these powers (n_levels, n_keypoints) by its activity."""
-    known = None if near is None or not near.precisions.all() else near.precisions
-    changes = steady(lengths, order) if near is None or near.changes is None else near.changes
-    some, short = _part_of(lengths, budget)
-    inside = changes if len(some) == len(changes) else steady(short, order)
-    precisions, _ = tune_precisions(
-        seen.information[some], seen.vector[some], order, inside, anchor, known, noise=noise and noise.errors()
-    )
-    prior = TimePrior(order, precisions, changes, near.activity_frames if near else 0.0)
-    powers = np.ones((len(LOG_LEVELS), len(precisions))) if powers is None else powers
-    return smooth_unsteady(seen, prior, anchor, powers)
+    def _part(self, budget: int) -> tuple[NDArray[np.int64], list[int]]:
+        """Frames of shorter stretches spread over the stretches, `budget` in all, and their lengths."""
+        total, ends = sum(self.lengths), np.cumsum(self.lengths)
+        if total <= budget:
+            return np.arange(total), self.lengths
+        n_parts = -(-_PARTS // len(ends))
+        edges = np.concatenate([np.linspace(*ab, n_parts + 1)[:-1] for ab in pairwise([0, *ends])])
+        short = budget // len(edges)
+        return np.concatenate([np.arange(start, start + short) for start in edges.astype(int)]), [short] * len(edges)
