@@ -20,7 +20,7 @@ _HALVINGS = 12  # of the interval of a share: 0.0015
 # share of the excess that a Gaussian may need: 1.8 where all parts lie on one axis, three times as much on three
 _LARGEST = 6.0
 _RADIUS = 1.959964 / math.sqrt(2.0)  # of the 95 % interval, as the error function counts
-_SWEEPS = 6  # of Jacobi's rotations, which converge quadratically
+_LEAST_LEFT = 0.1  # of the inliers' variance, along every axis: a rejected view that may be right narrows a region
 
 
 @helper
@@ -159,34 +159,6 @@ def _mixture(rows, is_inlier, n, weights, parts):
 
 
 @helper
-def _without_negative(m):
-    """Negative eigenvalues of m (6,) replaced by 0, in place, by Jacobi's rotations."""
-    V, D = np.eye(3), np.empty((3, 3))
-    D[0, 0], D[0, 1], D[0, 2], D[1, 1], D[1, 2], D[2, 2] = m[0], m[1], m[2], m[3], m[4], m[5]
-    D[1, 0], D[2, 0], D[2, 1] = m[1], m[2], m[4]
-    for _ in range(_SWEEPS):
-        for p, q in ((0, 1), (0, 2), (1, 2)):
-            if D[p, q] == 0.0:
-                continue
-            ratio = (D[q, q] - D[p, p]) / (2.0 * D[p, q])
-            tangent = math.copysign(1.0, ratio) / (abs(ratio) + math.sqrt(ratio * ratio + 1.0))
-            cosine = 1.0 / math.sqrt(tangent * tangent + 1.0)
-            sine = tangent * cosine
-            for k in range(3):
-                D[k, p], D[k, q] = cosine * D[k, p] - sine * D[k, q], sine * D[k, p] + cosine * D[k, q]
-                V[k, p], V[k, q] = cosine * V[k, p] - sine * V[k, q], sine * V[k, p] + cosine * V[k, q]
-            for k in range(3):
-                D[p, k], D[q, k] = cosine * D[p, k] - sine * D[q, k], sine * D[p, k] + cosine * D[q, k]
-    at = 0
-    for i in range(3):
-        for j in range(i, 3):
-            m[at] = 0.0
-            for k in range(3):
-                m[at] += V[i, k] * max(D[k, k], 0.0) * V[j, k]
-            at += 1
-
-
-@helper
 def _share_needed(weights, parts, n_parts, excess, axes):
     """Share of the excess (6,) with which the 95 % interval of a Gaussian holds 95 % of the mixture.
 
@@ -212,6 +184,19 @@ def _share_needed(weights, parts, n_parts, excess, axes):
         else:
             low = middle
     return high
+
+
+@helper
+def _share_allowed(share, excess, widened, L):
+    """The share, halved until what it leaves of the unit covariance is positive definite; widened (6,) and L (3, 3) are
+    overwritten."""
+    for _ in range(_HALVINGS):
+        for a in range(6):
+            widened[a] = share * excess[a] + (1.0 - _LEAST_LEFT if a in (0, 3, 5) else 0.0)
+        if _factor(widened, L):
+            return share
+        share *= 0.5
+    return 0.0
 
 
 @helper
@@ -242,7 +227,7 @@ def add_outlier_covariances(
     n_keypoints, n_cameras = odds.shape
     seen, rows, is_inlier = np.empty((n_cameras, 9)), np.empty((n_cameras, 13)), np.empty(n_cameras, np.bool_)
     weights, parts, axes = np.empty(most_parts), np.empty((most_parts + 1, 6)), np.empty((2, most_parts))
-    L, excess = np.empty((3, 3)), np.empty(6)
+    L, scratch, excess, widened = np.empty((3, 3)), np.empty((3, 3)), np.empty(6), np.empty(6)
     for at in range(start, stop):
         if points_3d[at, 0] != points_3d[at, 0]:
             continue
@@ -258,5 +243,5 @@ def add_outlier_covariances(
         excess[:] = 0.0
         for p in range(n_parts):
             excess += weights[p] * parts[p]
-        _without_negative(excess)
-        _add(L, excess, _share_needed(weights, parts, n_parts, excess, axes), covariances_3d[at])
+        share = _share_allowed(_share_needed(weights, parts, n_parts, excess, axes), excess, widened, scratch)
+        _add(L, excess, share, covariances_3d[at])
