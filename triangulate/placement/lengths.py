@@ -11,10 +11,9 @@ import numpy as np
 from ...calibration.errors import CalibrationError
 from ...cameras import CameraRig
 from ...numerics.arrays import Array
-from ...numerics.robust_scale import robust_std
 
 _FEW = 10  # frames with both ends of a bone: their median is then known to 40 % of the spread
-_BLOCKS = 8  # stretches of the recording whose medians tell how well the whole median is known
+_BLOCKS = 8  # stretches of the recording, fewer than `_FEW`, whose medians tell how well the whole median is known
 _DISAGREE = 3.0  # standard deviations by which two lengths may differ
 
 
@@ -127,7 +126,5 @@ def bone_length(ends: Array, covariances: Array, known: KnownLength) -> tuple[fl
 
 def std_of_median(values: Array) -> float:
     """Standard deviation of the median of a series whose errors last, from the medians of its stretches."""
-    if len(values) < 5 * _BLOCKS:
-        return 1.25 * robust_std(values) / np.sqrt(len(values))
     medians = [np.median(block) for block in np.array_split(values, _BLOCKS)]
     return float(np.std(medians, ddof=1)) / np.sqrt(_BLOCKS)

@@ -126,12 +126,9 @@ def _refine(
     synchronous = shift_frames(points_2d, offsets)
     moved = _find_moved(synchronous, rig) if detect_motion else {}
     fit = _fit(synchronous, rig, moved, focal, n_points)
-    if moved:
-        moved = _really_moved(fit, _timed(synchronous, fit, moved), synchronous)
-        fit = _fit(synchronous, rig, moved, focal, n_points)
-        moved = _really_moved(fit, moved, synchronous)
-        if len(fit.owner) > len(rig) + len(moved):
-            fit = _fit(synchronous, rig, moved, focal, n_points)
+    real = _really_moved(fit, moved, synchronous)
+    if len(real) < len(moved):
+        moved, fit = real, _fit(synchronous, rig, real, focal, n_points)
     for _ in range(_SYNC_ROUNDS if sync and not moved else 0):
         # a wrong pose biases a frame offset, and the other way round: they are estimated in turn
         before, offsets = offsets.to_apply(), frame_offsets(points_2d, fit.parts[0].rig, max_offset=max_offset)
@@ -200,26 +197,6 @@ def _parts(new: CameraRig, rig: CameraRig, owner, spans) -> tuple[RigPart, ...]:
         ]
         parts.append(RigPart(int(start), int(stop), replace(rig, cameras=tuple(cameras))))
     return tuple(parts)
-
-
-def _timed(points_2d: Array, fit: Fit, moved: dict[int, int]) -> dict[int, int]:
-    """{camera: frame}, exact: where the view stops to fit the camera's first pose and begins to fit the second."""
-    exact = {}
-    for camera, guess in moved.items():
-        others = [c for c in range(len(points_2d)) if c not in moved]
-        part = next(part for part in fit.parts if part.first_frame == guess)
-        if len(others) < 2:
-            exact[camera] = guess
-            continue
-        points_3d = robust_points(points_2d[others], part.rig.subset([part.rig.names[c] for c in others])).points_3d
-        cap = (5 * fit.sigma.max()) ** 2
-        costs = []
-        for pose in np.flatnonzero(fit.owner == camera):
-            square = ((fit.rig[int(pose)].project(points_3d) - points_2d[camera]) ** 2).sum(axis=-1)
-            costs.append(np.nansum(np.minimum(square, cap), axis=1))
-        gain = np.concatenate([[0.0], np.cumsum(costs[0] - costs[1])])
-        exact[camera] = int(np.clip(np.argmin(gain), 1, points_2d.shape[1] - 1))
-    return exact
 
 
 def _really_moved(fit: Fit, moved: dict[int, int], points_2d: Array) -> dict[int, int]:
