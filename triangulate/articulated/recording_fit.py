@@ -22,13 +22,12 @@ from .body_state import State
 from .movement.movement_prior import MovementPrior, trained_covariance
 from .pixel_noise import PixelNoise
 from .recording_start import Beginning, SidesPutBack, Source, Tracks
-from .trajectory_fit import ROUNDS, Fit, first_model, fit_trajectory
+from .trajectory_fit import Fit, first_model, fit_trajectory
 
 _WINDOW, _LEAST_WINDOW, _OVERLAP = 300, 20, 30  # frames: solved at once, at least so many, and on either side besides
 _STRETCH = 3000  # frames in memory at a time, in which windows are solved
 _CONTEXT = 300  # frames on either side of them: sides that are exchanged, and gaps, are bridged from there
 _N_AHEAD = 32  # stretches that are begun elsewhere at once, whose results wait here
-_ROUNDS_WITH_OFFSETS = 10  # of solving and learning: offsets and markers settle in turns
 _MOVES = 0.05  # seconds in which movement is measured: a part of a stride
 _NEARLY = 0.9  # share of the most pixels of a stretch that those of one to learn from may fall to
 _TURN = 2 * np.pi  # radians of a whole turn
@@ -59,7 +58,7 @@ class Recording:
         """With the best stretch fitted again where more is known than was learned here."""
         known = replace(model, deviation_std=self.learned.deviations.std)
         pixels, spread = self.begun.at(self.best, self.learned.pixels.offsets)
-        return replace(self, learned=fit_trajectory(pixels, known, state, spread, rounds=2, learn=False))
+        return replace(self, learned=fit_trajectory(pixels, known, state, spread, learn=False))
 
     def fitted(self, progress: bool = False) -> BodyFit:
         """All frames."""
@@ -111,7 +110,7 @@ class Recording:
 
     def _window(self, begun: Beginning, frames: slice) -> Fit:
         learned = self.learned
-        known = replace(learned.model, deviation_std=learned.deviations.std, prior=learned.model.prior.elsewhere())
+        known = replace(learned.model, deviation_std=learned.deviations.std)
         pixels, spread = begun.at(frames, learned.pixels.offsets)
         start = begun.state(frames, known.body, learned.state)
         return fit_trajectory(pixels, known, start, spread, root=learned.posterior.root)
@@ -139,10 +138,7 @@ def learn(
     trained = trained_covariance(prior, begun.body)
     model = first_model(begun.body, source.fps, order, state, noise, begun.size, begun.size_std, trained)
     pixels, spread = begun.at(best, np.zeros(len(source.rig)))
-    learned = fit_trajectory(
-        pixels, model, state, spread,
-        rounds=_ROUNDS_WITH_OFFSETS if time_offsets else ROUNDS, find_offsets=time_offsets,
-    )  # fmt: skip
+    learned = fit_trajectory(pixels, model, state, spread, find_offsets=time_offsets)
     return Recording(source, sides, tracks, begun, length, stretch, best, learned)
 
 

@@ -46,7 +46,7 @@ from .pixel_terms import (
     weighted_residuals,
 )
 
-ROUNDS = 6  # of solving and learning
+_ROUNDS, _ROUNDS_OF_SOLVING = 6, 2  # at least: of solving and learning, and where nothing is learned
 _USUAL_OFFSET = 1.0  # frames: prior standard deviation of a camera's time offset
 _LONGEST_STEP = 1.0  # frames that an offset moves in a round
 _MORE_ROUNDS = 24  # at most, until markers and spreads have settled
@@ -72,18 +72,20 @@ class Fit:
 
 
 def fit_trajectory(
-    pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, rounds: int = ROUNDS, learn: bool = True,
+    pixels: Pixels, model: Model, state: State, covariances_3d: Array, *, learn: bool = True,
     find_offsets: bool = False, root: Array | None = None,
 ) -> Fit:  # fmt: skip
-    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3), in so many rounds or more; noise
-    and prior are learned from round to round unless told otherwise, the cameras' time offsets if asked for. Where the
-    `root` of the constants' covariance is given, they stay as they are in `state`, and so does all that is learned but
-    the angles' prior: how much an animal moves changes in a recording."""
+    """From a start whose markers have these covariances (n_frames, n_markers, 3, 3); noise and prior are learned from
+    round to round unless told otherwise, the cameras' time offsets if asked for. Where the `root` of the constants'
+    covariance is given, they stay as they are in `state`, and so does all that is learned but the angles' prior: how
+    much an animal moves changes in a recording."""
     weights = np.where(pixels.seen, pixels.prior_probability, 0.0)
     deviations = Deviations.none(len(state.angles), 2 * len(pixels.rig), model.deviation_std, model.deviation_keep)
     places, moved, settled = state.markers(model.body), np.inf, False
     segments = np.asarray(model.body.plan.tree.segment_of_turns(), np.int64)
-    for number in range(rounds + _MORE_ROUNDS):
+    n_least = _ROUNDS if learn else _ROUNDS_OF_SOLVING
+    n_most = n_least + _MORE_ROUNDS
+    for number in range(1, n_most + 1):
         solver = Solver(pixels, model, covariances_3d, weights, deviations, shape_known=root is not None)
         state = minimise_with_damping(state, solver.linearise, max_iterations=1, tolerance=0.0).state
         kinematics = state.kinematics(model.body)
@@ -97,7 +99,7 @@ def fit_trajectory(
         if deviations.std.any():
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
         step = _step(kinematics.markers - places, covariances_3d)
-        if number >= rounds - 1 and settled:
+        if number == n_most or (number >= n_least and settled):
             break
         products, covariances_3d = error_products(sight, kinematics.by_angles, shape, posterior, deviations)
         before = model
@@ -113,7 +115,7 @@ def fit_trajectory(
                 model = learned(model, state, posterior, sight, products, posteriors, pixels.as_given(posteriors))
                 own = (kinematics.by_angles @ posterior.lagged[:, 0][:, None]) @ kinematics.by_angles.swapaxes(-1, -2)
                 deviations = deviations.learned(own, model.deviation_std)
-            if model.prior.trained is not None and number > 0:
+            if model.prior.trained is not None and number > 1:
                 model = replace(model, prior=compared(model.prior, before.prior, system, state.angles))
                 step = np.inf
         settled = step**2 < _AT_REST * (moved - step)

@@ -158,10 +158,6 @@ class AnglePrior:
         step = np.where(turned, 0.5 * self.step, np.minimum(1.5 * self.step, 1.0))
         return replace(self, precisions=self.precisions * np.exp(step * wanted), change=wanted, step=step)
 
-    def elsewhere(self) -> AnglePrior:
-        """To go on from in other frames, where the animal may move more or less."""
-        return replace(self, change=np.zeros_like(self.change), step=np.ones_like(self.step))
-
     def shown(self, angles: Array, lagged: Array, segments: NDArray[np.int64]) -> Array:
         """(n_angles,) sum of the squares of the innovations, over the number that the pixels determine, both of all
         turns of a segment; `segments` (n_turns,) of the turns.
