@@ -113,6 +113,8 @@ def _improbable(
     against[:, pose_model.pairs[:, 0]] += unlikely
     against = np.where(tried, 0.0, _running_mean(against, _running_frames(window)))
     flagged = against > _EXAMINED
+    if not flagged.any():
+        return flagged
     deviations = _deviations(observations, points_3d)
     agree, contradict = deviations < _AGREES, np.isfinite(deviations) & (deviations > _AGREES)
     several = _running_mean(contradict.sum(axis=0).astype(float), _running_frames(window)) > _SEVERAL
