@@ -25,7 +25,6 @@ _SHORTEST = 10  # frames compared on each side of a jump
 _CLEAR = 3.5  # standard deviations by which the one shift fits better before the jump, and the other one after it
 _BLOCKS = 8  # of each stretch, whose means vary as far as errors that last let them
 _UNEVEN = 1.25  # ratio of a camera's largest median error of a tenth of the recording to the smallest, below: no jump
-_AS_OTHERS = 2.0  # times the error of the best pair of the other cameras that a camera has without its jump, at most
 _MOST = 12  # jumps that are looked for
 
 
@@ -105,19 +104,6 @@ def _is_uneven(ideal: Array, rig: CameraRig, camera: int) -> bool:
     return len(known) > 1 and bool(known.max() > _UNEVEN * known.min())
 
 
-def _others(ideal: Array, rig: CameraRig, camera: int) -> float:
-    """Median epipolar error of the best pair of the other cameras; infinite where there is none."""
-    others = [c for c in range(len(rig)) if c != camera]
-    part, rest = ideal[others], rig.subset([rig.names[c] for c in others])
-    medians = [
-        float(present_median(pair, axis=None))
-        for c in range(len(others) - 1)
-        for pair in _distances(part, rest, c, _compared(ideal), 0)
-        if np.isfinite(pair).any()
-    ]
-    return min(medians, default=np.inf)
-
-
 def _clearest(ideal: Array, rig: CameraRig, camera: int, reach: int) -> tuple[float, Jump] | None:
     """(by how much the camera's cost falls, the jump) of the jump that explains the camera's errors best."""
     frames, limit = _compared(ideal), AGREES * rig[camera].size[0]
@@ -145,7 +131,6 @@ def _clearest(ideal: Array, rig: CameraRig, camera: int, reach: int) -> tuple[fl
     ):
         return None
     sides = [distances[one - reach][:, present][:, : at + 1], distances[other - reach][:, present][:, at + 1 :]]
-    limit = min(limit, _AS_OTHERS * _others(ideal, rig, camera))
     if any(not float(present_median(side, axis=None)) <= limit for side in sides):
         return None
     return gain, Jump(camera, int(frames[at + 1]), other - one)
