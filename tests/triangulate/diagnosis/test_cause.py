@@ -166,3 +166,12 @@ def test_an_animal_that_comes_back_hides_no_mistake_behind_a_delay(kind, words):
     found = diagnose(views, rig)
     assert words in found.mistakes[0]
     assert not any("delayed" in mistake or "ahead" in mistake for mistake in found.mistakes)
+
+
+@pytest.mark.parametrize(("n_cameras", "delay"), [(2, 2), (3, 7)])
+def test_a_delay_whose_fraction_is_not_determined_is_named_in_whole_frames(n_cameras, delay):
+    rig, points_2d = recording(n_cameras, 120 + delay, noise=2.0 if n_cameras == 3 else 0.5)
+    late = points_2d[:, delay:].copy()
+    late[1] = points_2d[1, :120]
+    (said,) = judged(late, rig).mistakes
+    assert f"{delay}.00 ± 0.15 frames" in said
