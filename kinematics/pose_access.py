@@ -78,6 +78,13 @@ def points_of(pose: xr.Dataset, keypoints: Iterable[str] | None = None) -> Array
     return values if keypoints is None else values[:, keypoint_indices(pose, keypoints)]
 
 
+def of_keypoints(pose: xr.Dataset, keypoints: Iterable[str]) -> xr.Dataset:
+    """The pose of some keypoints, without the covariances between pairs of them."""
+    names = list(keypoints)
+    keypoint_indices(pose, names)
+    return pose.sel(keypoint=names)[[name for name in pose.data_vars if "pair" not in pose[name].dims]]
+
+
 def keypoint_indices(pose: xr.Dataset, keypoints: Iterable[str]) -> list[int]:
     """Positions of the named keypoints on the keypoint axis.
 

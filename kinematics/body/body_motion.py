@@ -12,7 +12,7 @@ from ...datasets import Array, DatasetError
 from ..angles.segment_frames import ORIENTATION_ANGLES, axes_orientation, unit
 from ..derivative_methods import motion_of
 from ..error_propagation import joint_covariance, propagate
-from ..pose_access import keypoint_indices, per_individual, points_of, up_of
+from ..pose_access import keypoint_indices, of_keypoints, per_individual, points_of, up_of
 from .segment_rotation import inverse_inertia
 from .travelled_path import length_unit
 
@@ -126,9 +126,7 @@ def _axes(points: Array, up: Array) -> Array:
 
 def _turning_rate(pose: xr.Dataset, back: str, front: str, up: Array, method: str) -> tuple[Array, Array | None]:
     """How fast the horizontal direction from back to front turns: up · (f × df/dt) / |f|², and its std."""
-    pair = pose.sel(keypoint=[back, front])
-    keep = [name for name in ("position", "covariance", "velocity", "velocity_covariance") if name in pair]
-    motion = motion_of(pair[keep], 1, method)
+    motion = motion_of(of_keypoints(pose, [back, front]), 1, method)
     points, velocities = motion.values
     forward, change = points[:, 1] - points[:, 0], velocities[:, 1] - velocities[:, 0]
     flat = forward - (forward @ up)[:, None] * up

@@ -8,7 +8,7 @@ import xarray as xr
 from ...datasets import Array
 from ..angles.segment_frames import unit
 from ..derivatives import velocity
-from ..pose_access import keypoint_indices, per_individual, times_of, unit_of
+from ..pose_access import of_keypoints, per_individual, times_of, unit_of
 
 
 @per_individual
@@ -115,9 +115,7 @@ def speed_profile(
     array([5., 5., 5., 5., 5.])
     """
     options = {"window": window, "polyorder": polyorder, "cutoff": cutoff, "order": order}
-    keypoint_indices(pose, [keypoint])
-    alone = pose.sel(keypoint=[keypoint])[[n for n in pose.data_vars if "pair" not in pose[n].dims]]
-    result = velocity(alone, method=method, **options).isel(keypoint=0)
+    result = velocity(of_keypoints(pose, [keypoint]), method=method, **options).isel(keypoint=0)
     speed, per_second = result["speed"].values, result["speed"].attrs
     variables = {"speed": ("time", speed, per_second)}
     if "velocity_std" in result:

@@ -12,7 +12,7 @@ import xarray as xr
 from ...datasets import Array, DatasetError
 from ...datasets.names import named_options
 from ..derivative_methods import motion_of
-from ..pose_access import checked, keypoint_indices, times_of, unit_of, up_of
+from ..pose_access import checked, keypoint_indices, of_keypoints, times_of, unit_of, up_of
 from .contact_states import Contact, find_contacts
 from .event_times import mean_point
 from .gait_names import limb_roles, name_gait
@@ -170,7 +170,6 @@ def _gait_of_one(
     if not isinstance(limbs, Mapping) or not limbs:
         raise DatasetError(f"limbs are declared as {{limb: foot keypoint}}, got {limbs!r}")
     vertical = up_of(pose, up, "gait")
-    keypoint_indices(pose, limbs.values())
     names = list(limbs)
     roles = limb_roles(names)
     reference = reference or roles.get("left_hind", names[0])
@@ -189,9 +188,7 @@ def _contacts(
     pose: xr.Dataset, limbs: Mapping[str, str], up: Array, surface_velocity: Array | None, method: str
 ) -> tuple[dict[str, Contact], list[Array]]:
     """Contacts of every limb, and its foot's positions (n_frames, 3) relative to the surface."""
-    feet = pose.sel(keypoint=list(dict.fromkeys(limbs.values())))
-    keep = ("position", "covariance", "velocity", "velocity_covariance")
-    feet = feet[[name for name in keep if name in feet]]
+    feet = of_keypoints(pose, dict.fromkeys(limbs.values()))
     motion = motion_of(feet, 1, method)
     raw, times = feet["position"].values, times_of(pose)
     belt = np.zeros(3) if surface_velocity is None else np.asarray(surface_velocity, float)

@@ -192,6 +192,8 @@ def _placed(seen: Array, rig: CameraRig, up, n_points: int, names: list[str], sk
 
 def _check_planes(found: Triangulation, rig: CameraRig) -> None:
     """Refuse two cameras and points of one plane: two poses explain them exactly."""
+    if len(rig) > 2:
+        return
     points = found.points_3d[np.isfinite(found.points_3d[..., 0])]
     noise = np.sqrt(np.nanmedian(np.trace(found.covariances_3d, axis1=-2, axis2=-1)) / 3)
     thickness = np.inf
@@ -200,7 +202,7 @@ def _check_planes(found: Triangulation, rig: CameraRig) -> None:
         height = (points - points.mean(axis=0)) @ across
         thickness = robust_std(height)
         points = points[np.abs(height - np.median(height)) < 4 * thickness + 1e-12]
-    if len(rig) == 2 and thickness < _FLAT * noise:
+    if thickness < _FLAT * noise:
         raise CalibrationError(
             "all points lie in one plane, which two cameras see alike from two places each; record points at different"
             " heights, or add a camera"
