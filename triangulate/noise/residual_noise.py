@@ -49,7 +49,7 @@ def noise_of_residuals(
     constant, moment = constant_variance(inlier_residuals, 1 - usual_leverage)
     independent = freedom * _independent_share(correlation, seen.sum(axis=1), constant, variance)
     own = squares.sum(axis=1) / np.maximum(freedom.sum(axis=1), 1e-9)
-    camera = _drawn_to_mean(np.where(own > 0, own, sigma**2), independent.sum(axis=1))[:, None]
+    camera = np.where(own > 0, own, sigma**2)[:, None]
     ratio = (_VARIANCE_WEIGHT + (variance / camera * independent).sum(axis=0)) / (
         _VARIANCE_WEIGHT + independent.sum(axis=0)
     )
@@ -71,13 +71,6 @@ def noise_of_residuals(
         shared_std=np.sqrt(shared) / pixels_per_unit,
         correlation=correlation,
     )
-
-
-def _drawn_to_mean(variance: Array, independent: Array) -> Array:
-    """Variances (n,) that rest on so many independent errors (n,), drawn to their mean where these are few."""
-    total = float(independent.sum())
-    mean = (independent * variance).sum() / total if total > 0 else variance.mean()
-    return (_VARIANCE_WEIGHT * mean + independent * variance) / (_VARIANCE_WEIGHT + independent)
 
 
 def _independent_share(correlation: Array, n_frames: Array, constant: Array, variance: Array) -> Array:
