@@ -13,7 +13,6 @@ from ..noise.lasting_errors import autocorrelation
 from .independent_tracks import Tracks
 
 _FINEST_SPREAD = 3e-3  # of a bone's length: markers on skin move at least as much
-_USUAL_NOISE = 2.0  # times the median noise up to which a length is used
 _OUTLYING = 5.0  # standard deviations from the median beyond which a length is left out
 _UNCORRELATED = 0.1  # autocorrelation at which the sum over lags ends
 _GRID = 15  # values of the standard deviation tried at once, twice: the second grid's steps are 6 % at most
@@ -187,13 +186,12 @@ def _mean_and_spread(
     """Maximum likelihood of the mean and the variance of a Gaussian seen with known noise: the mean and its own
     variance, the variance and what it counts in a frame, as `Bones.own_averaged`.
 
-    Values seen with more than twice the usual noise, and those beyond five deviations, are left out.
+    Values beyond five deviations are left out.
     """
     good = np.isfinite(values) & np.isfinite(variances)
     if not good.any():
         return np.nan, np.nan, np.nan, 1.0
-    series, good = values, good & (variances <= _USUAL_NOISE**2 * np.median(variances[good]))
-    values, variances = values[good], variances[good]
+    series, values, variances = values, values[good], variances[good]
     centre = float(np.median(values))
     kept = np.abs(values - centre) <= _OUTLYING * np.maximum(robust_std(values), np.sqrt(variances))
     values, variances = values[kept], variances[kept]
