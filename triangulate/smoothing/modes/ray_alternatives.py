@@ -128,7 +128,8 @@ class Track:
         for _ in range(_ITERATIONS):
             solved, log_determinant = self._solved(points_3d, seen)
             step = solved - points_3d
-            for scale in (1.0, 0.5, 0.25):  # full steps alone miss some sides: p95 of one view 3.3 -> 11.5 mm (ring, 202)
+            # full steps alone miss some sides: one view's p95 3.3 -> 11.5 mm (benchmarks/bayes.py, seed 202)
+            for scale in (1.0, 0.5, 0.25):
                 trial = points_3d + scale * step
                 trial_seen = self._seen(trial)
                 trial_cost = self._cost(trial, trial_seen)
