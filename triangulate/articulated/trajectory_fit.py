@@ -87,8 +87,8 @@ def fit_trajectory(
     n_most = n_least + _MORE_ROUNDS
     for number in range(1, n_most + 1):
         solver = Solver(pixels, model, covariances_3d, weights, deviations, shape_known=root is not None)
-        # three steps: a sprint takes a sixth longer and a rat of rigid markers lies 7.4 instead of 5.5 mm off, but three
-        # markers of white noise before three cameras 0.55 instead of 0.59
+        # with three steps a sprint takes a sixth longer and a rat of rigid markers lies 7.4 instead of 5.5 mm off, but
+        # three markers with white noise before three cameras lie 0.55 instead of 0.59 mm off
         state = minimise_with_damping(state, solver.linearise, max_iterations=1, tolerance=0.0).state
         kinematics = state.kinematics(model.body)
         shape = by_shape(model.body, kinematics)
