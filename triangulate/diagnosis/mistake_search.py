@@ -8,7 +8,7 @@ from itertools import combinations, permutations
 from math import factorial
 
 import numpy as np
-from scipy.optimize import least_squares, minimize_scalar
+from scipy.optimize import minimize_scalar
 
 from ...cameras import Camera, _kernels_epipolar
 from ...cameras.epipolar import camera_pair_indices
@@ -23,8 +23,7 @@ _TIMES_BETTER = 3.0  # by which a mistake that is undone shrinks the epipolar er
 _LEAST_GAIN = 0.5  # of the summed log errors: less is no step of the search
 _ALL_ORDERS_UP_TO = 7  # cameras whose 5,040 orders are all tried; of more, exchanges of two in turn
 _FOCAL_RANGE = np.log([0.4, 2.5])  # factors of a focal length
-_SHIFT_ROUNDS = 3  # of a constant shift and the scale of what it leaves in turn
-_DETERMINED = 1e3  # condition number below which the epipolar lines determine a shift in both directions
+_SHIFT_ROUNDS = 3  # of a constant shift and the lens's distortion in turn
 
 # views with the mistakes undone, the camera whose points each one has, and {camera: change}
 _Explanation = tuple[ViewPairs, tuple[int, ...], dict[int, Change]]
@@ -158,22 +157,17 @@ class MistakeSearch:
         return costs
 
     def _shift(self, views: ViewPairs, camera: int) -> list[Change]:
-        """The constant shift with which the camera's points fit the others best, if there are two that determine it."""
-        others = [b for b in range(len(self.names)) if b != camera]
-
-        def errors(offset: Array) -> Array:
-            moved = views.changed(camera, shifted(offset))
-            return np.concatenate([moved.errors(b, camera).ravel() for b in others])
-
-        offset = np.zeros(2)
-        known = np.isfinite(errors(offset))
-        if len(others) < 2 or known.sum() < 2 * ENOUGH_POINTS:
+        """The constant shift that brings the camera's points onto the others' epipolar lines, if they determine one."""
+        if len(self.names) < 3:
             return []
-        for _ in range(_SHIFT_ROUNDS):
-            scale = max(2 * median_of(np.abs(errors(offset))), self.scale)
-            found = least_squares(lambda x: np.nan_to_num(errors(x)[known]), offset, loss="cauchy", f_scale=scale)
-            offset = found.x
-        return [shifted(offset)] if np.linalg.cond(found.jac) < _DETERMINED else []
+        offset, moved = np.zeros(2), views
+        for _ in range(_SHIFT_ROUNDS):  # a shift of the distorted picture is another in every place without distortion
+            step = self._shift_step(moved, camera)
+            if step is None:
+                return []
+            offset = offset + step
+            moved = views.changed(camera, shifted(offset))
+        return [shifted(offset)]
 
     def _focal(self, views: ViewPairs, camera: int) -> list[Change]:
         """The focal length with which the camera agrees best with the others, if there are two at least."""
@@ -186,6 +180,33 @@ class MistakeSearch:
             options={"xatol": 0.01},
         )
         return [focal_change(float(np.exp(found.x)))]
+
+    def _shift_step(self, views: ViewPairs, camera: int) -> Array | None:
+        """(2,) robust least squares shift of the camera's points without distortion onto the others' epipolar lines."""
+        normals, distances = [], []
+        for b in range(len(self.names)):
+            if b == camera:
+                continue
+            F = views.fundamental(b, camera)
+            lines = np.concatenate([views.ideal[b], np.ones((len(views.ideal[b]), 1))], axis=1) @ F.T
+            length = np.linalg.norm(lines[:, :2], axis=1, keepdims=True)
+            lines = lines / np.where(length > 0, length, np.nan)
+            normals.append(lines[:, :2])
+            distances.append((lines[:, :2] * views.ideal[camera]).sum(axis=1) + lines[:, 2])
+        A, d = np.concatenate(normals), np.concatenate(distances)
+        known = np.isfinite(A).all(axis=1) & np.isfinite(d)
+        A, d = A[known], d[known]
+        if len(d) < 2 * ENOUGH_POINTS:
+            return None
+        step = np.zeros(2)
+        for _ in range(20):
+            rest = d + A @ step
+            weight = 1 / (1 + (rest / max(2 * float(np.median(np.abs(rest))), self.scale)) ** 2)
+            normal = A.T @ (weight[:, None] * A)
+            if np.linalg.cond(normal) > 1e6:
+                return None
+            step = -np.asarray(np.linalg.solve(normal, A.T @ (weight * d)), dtype=float)
+        return step
 
     def _named(self, views: ViewPairs, changes: dict[int, Change]) -> list[Mistake]:
         """The changes that explain their cameras' disagreement, cameras with the same change together."""
