@@ -127,9 +127,9 @@ def _add_local(arrow: Arrow, state: BundleState, spec: BundleSpec, union, camera
     if spec.free_delay.any():
         A, b, B = _with_delay(A, b, B, motion, delay)
     places = np.concatenate([union, N_LENS + np.arange(A.shape[1] - len(union))])
-    columns = np.ascontiguousarray(spec.columns[:, places])
     n_shape = spec.nominal.size if spec.shape_sigma is not None else 0
-    found = kernels.CarriedViews(A, b, B[:, :, :n_shape], motion_matrix(state.R, state.t), columns, camera, frame)
+    parts = A, b, B[:, :, :n_shape], motion_matrix(state.R, state.t), spec.columns[:, places], camera, frame
+    found = kernels.CarriedViews(*map(np.ascontiguousarray, parts))  # a layout each: compiled once
     kernels.add_views(found, len(union), spec.shape_start, arrow.U, arrow.V, arrow.W, arrow.u, arrow.v)
     for k in range(n_shape // 3):
         at = spec.shape_start + 3 * k

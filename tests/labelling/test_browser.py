@@ -85,14 +85,17 @@ def test_two_tabs_keep_each_others_points_and_the_later_is_told(session, open_pa
     folder, _, server = session
     first, second = open_page(server.address), open_page(server.address)
     instant = int(first.locator("body").get_attribute("data-shown"))
+    first.bring_to_front()
     click(first, "a", "tail", (60, 60))
     saved(first)
+    second.bring_to_front()
     click(second, "a", "nose", (150, 125))
     second.locator("#message", has_text="changed in another tab").wait_for()
     second.locator("#where", has_text="1 of 9 points").wait_for()
     second.click("#mine")
     second.locator("#where", has_text="2 of 9 points").wait_for()
     saved(second)
+    first.bring_to_front()
     click(first, "b", "nose", (100, 100))  # now this one is the later
     first.locator("#message", has_text="changed in another tab").wait_for()
     assert set(points_of(folder, instant)["a"]) == {"nose", "tail"}

@@ -195,7 +195,8 @@ def flat_copy(vector):
 def log_determinant(gram, anchor):
     """Log determinant of a coordinate's prior precision: the band `gram` (T, m + 1), plus anchor."""
     prior = gram.copy()
-    prior[:, 0] += anchor
+    for f in range(prior.shape[0]):
+        prior[f, 0] += anchor
     return cholesky_band(prior)
 
 
