@@ -14,6 +14,7 @@ from muybridge.triangulate import reconstruct
 from tests.helpers import needs_shared
 
 pytestmark = [pytest.mark.shared, needs_shared]
+STEPS = ("calibrate", "predict", "reconstruct", "kinematics")
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "rodent_4cam"
 
 
@@ -23,7 +24,7 @@ def rat(tmp_path_factory):
     # that a lens of these boards is chosen well, and error bars checked, tests of the calibration and of smooth show
     given = {"calibrate": {"distortion_model": 4}, "reconstruct": {"method": "smooth", "check_coverage": False}}
     session = replace(session, options=session.options | given)
-    run_session(session, progress=False)
+    run_session(session, STEPS, progress=False)
     return session
 
 
@@ -62,14 +63,12 @@ def test_angles_and_speeds_are_those_of_a_resting_rat(rat):
 
 def test_a_second_run_has_nothing_to_do(rat):
     lines = []
-    assert run_session(rat, progress=False, say=lines.append) == {}
-    *steps, last = lines
-    assert all(line.endswith("up to date") for line in steps)
-    assert last.startswith("verdict: ")
+    assert run_session(rat, STEPS, progress=False, say=lines.append) == {}
+    assert len(lines) >= len(STEPS)
+    assert all(line.endswith("up to date") for line in lines)
 
 
-def test_the_report_says_how_well_a_camera_left_out_is_predicted(rat):
+def test_the_pose_says_how_well_a_camera_left_out_is_predicted(rat):
     records = json.loads(read_dataset(rat.output / "pose.nc").attrs["left_out"])
     assert {record["method"] for record in records} == {"ransac", "smooth"}
     assert {record["camera"] for record in records} == {*rat.cameras, "all"}
-    assert "A camera left out" in (rat.output / "report.html").read_text(encoding="utf-8")

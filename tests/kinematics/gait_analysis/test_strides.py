@@ -62,7 +62,7 @@ def test_feet_that_leave_the_ground_without_speed_are_found_to_the_frame(name):
 
 
 def test_phases_are_those_of_the_limbs():
-    pose, _ = pose_of_gait("walk", duration=3.0)
+    pose, _ = pose_of_gait("walk", duration=2.0)
     phases = gait(pose, FEET).phases
     for limb, right in zip(LIMBS, (0.0, *IDEALS["walk"][0]), strict=True):
         assert np.abs((phases[limb].dropna() - right + 0.5) % 1 - 0.5).max() < 0.02
@@ -80,7 +80,7 @@ def test_standard_deviations_of_events_match_their_errors():
 
 
 def test_a_treadmill_is_a_moving_ground():
-    pose, _ = pose_of_gait("trot", duration=3.0)
+    pose, _ = pose_of_gait("trot", duration=2.0)
     speed = GAITS["trot"][2] / GAITS["trot"][1]
     shift = np.zeros((pose.sizes["time"], 1, 3))
     shift[:, 0, 0] = speed * pose["time"].values

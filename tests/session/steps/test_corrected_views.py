@@ -67,6 +67,7 @@ def test_individuals_are_matched_across_views_by_default(tmp_path, rig, skeleton
     assert np.nanmedian(np.linalg.norm(pose["position"].values - two_animals, axis=-1)) < 1.0
     words = "2 individuals were matched across cameras: the tracks were in another order in camera 'cam_1' in 100% of"
     assert any(f"note: {words} the frames, 'cam_2' in 42% of the frames" in line for line in said)
+    assert said[-1].startswith("verdict: ")
     report = (session.output / "report.html").read_text()
     assert "individuals were matched across cameras" in report
     assert float(pose["reprojection_error"].median()) < 1.5
