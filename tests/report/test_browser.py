@@ -17,10 +17,15 @@ from tests.report.session import BAD_CORNER, board_images, report_of, spoiled_ca
 pytestmark = needs_chromium
 
 
+@pytest.fixture(scope="module")
+def window(context):
+    return context.new_page()
+
+
 @pytest.fixture
-def open_page(context):
+def open_page(context, window):
     """A function that opens a file; afterwards nothing may have been said, failed or been fetched."""
-    with watched_pages(context, 1100) as (open_address, said, fetched):
+    with watched_pages(context, 1100, kept=window) as (open_address, said, fetched):
 
         def open_file(path, **options):
             page = open_address(path.as_uri(), **options)

@@ -87,7 +87,11 @@ def test_videos_of_a_board_named_so_are_all_that_is_looked_for(tmp_path):
 @needs_shared
 @pytest.mark.shared
 @pytest.mark.parametrize(
-    ("folder", "kind"), [("charuco_4cam/calibration/extrinsic", "board"), ("mirror_mouse/videos", "video")]
+    ("folder", "kind"),
+    [
+        pytest.param("charuco_4cam/calibration/extrinsic", "board", marks=pytest.mark.long),  # shorter: made-up boards
+        ("mirror_mouse/videos", "video"),
+    ],
 )
 def test_real_videos_are_told_apart_without_words(folder, kind):
     proposals = propose_sessions(SHARED / "data" / folder)
