@@ -49,7 +49,7 @@ def open_and_fail(kind, path):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_by_every_reader_under_every_suffix(tmp_path, little, monkeypatch, name):
-    monkeypatch.setenv("MUYBRIDGE_MAX_GB", "0.2")  # what unpacks to more is found sooner
+    monkeypatch.setenv("MUYBRIDGE_MAX_GB", "0.1")  # what unpacks to more is found sooner
     content = tmp_path / "content"
     HOSTILE[name](content)
     for kind, suffix in CASES:

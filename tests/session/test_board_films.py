@@ -61,7 +61,14 @@ def test_a_folder_of_board_videos_alone_is_there_to_be_calibrated(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "scene", ["a floor in which OpenCV sees checkerboards", "a board that stands", "a board at the beginning"]
+    "scene",
+    [
+        pytest.param(
+            "a floor in which OpenCV sees checkerboards", marks=pytest.mark.long
+        ),  # shorter: the mouse's videos
+        "a board that stands",
+        "a board at the beginning",
+    ],
 )
 def test_videos_of_animals_stay_what_they_are(tmp_path, scene):
     if scene.startswith("a floor"):

@@ -125,6 +125,7 @@ def test_an_unknown_option_of_a_step_is_named(small_recording):
     assert_one_sentence(muybridge("calibrate", small_recording), "[calibrate] has no option 'robustt'")
 
 
+@pytest.mark.long  # shorter: batches of runs that take no time (recordings/test_batch.py)
 def test_one_bad_session_of_a_batch_does_not_stop_the_others(small_recording, tmp_path):
     other = tmp_path / "other"
     other.mkdir()

@@ -61,6 +61,7 @@ def test_a_fisheye_is_chosen_and_found_without_being_asked_for(which):
     assert found.report.table().loc["all", "heldout_median_px"] < 0.19
 
 
+@pytest.mark.long  # shorter: rigs of few cameras
 def test_in_a_rig_of_many_cameras_a_lens_is_tried_among_those_nearest_to_it(monkeypatch):
     monkeypatch.setattr(lens_selection, "ENOUGH", 2)
     monkeypatch.setattr(part_of_rig, "ENOUGH", 2)
