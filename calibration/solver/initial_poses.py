@@ -178,16 +178,16 @@ def chain(pairs: dict[tuple[int, int], PairFit], n_cameras: int, root: int) -> d
     poses = {root: (np.eye(3), np.zeros(3))}
     while len(poses) < n_cameras:
         edges = [
-            (pair.n_shared / (pair.error + 1e-3), -known, -new, known == a, pair)
+            (pair.n_shared / (pair.error + 1e-3), known, new, known == a, pair)
             for (a, b), pair in pairs.items()
             for known, new in ((a, b), (b, a))
             if known in poses and new not in poses
         ]
         if not edges:
             break
-        _, known, new, forward, pair = max(edges, key=lambda edge: edge[:3])
+        _, known, new, forward, pair = max(edges, key=lambda edge: (edge[0], -edge[1], -edge[2]))
         R, t = (pair.R.T, -pair.R.T @ pair.t) if forward else (pair.R, pair.t)
-        poses[-new] = (R @ poses[-known][0], R @ poses[-known][1] + t)
+        poses[new] = (R @ poses[known][0], R @ poses[known][1] + t)
     return poses
 
 

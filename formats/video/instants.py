@@ -163,9 +163,8 @@ def _with_empty_instants(
     """The instants with empty ones where all cameras pause, and a note where that is often: the rate varies."""
     widths = np.diff(times)
     counts = np.where(widths < _HOLE * step, 1, np.rint(widths / step)).astype(int)
-    if (len(widths) and (np.abs(widths / step - counts) > _UNEVEN).mean() > 0.01) or counts.sum() > (
-        1 + _MOST_FILLED
-    ) * len(times):
+    uneven = np.abs(widths / step - counts) > _UNEVEN
+    if uneven.sum() > 0.01 * len(widths) or counts.sum() > (1 + _MOST_FILLED) * len(times):
         raise VideoError(
             f"the frame rate varies from {1 / widths.max():.4g} to {1 / widths.min():.4g} Hz, and its frames lie on no"
             " even times; convert the videos to a constant rate, or state the rate (fps) if the times are wrong"

@@ -96,8 +96,11 @@ def fit_trajectory(
         posteriors = solver.weigh(sight, kinematics.markers, state)
         solver.weights = weights = posteriors[..., INLIER]
         system = solver.system(state, kinematics, sight)
-        solved = system.eliminated() if root is None else None
-        posterior = solved.covariance() if solved is not None else system.covariance_given(np.asarray(root))
+        if root is None:
+            solved = system.eliminated()
+            posterior = solved.covariance()
+        else:
+            solved, posterior = None, system.covariance_given(root)
         if deviations.std.any():
             deviations = deviations.solved(terms_of(sight, solver.precision_about_markers(sight, weights)))
         step = _step(kinematics.markers - places, covariances_3d)
